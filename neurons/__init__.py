@@ -1,0 +1,54 @@
+"""What a neuron is: parameters, state and one pure step; synapses, sources and encoders."""
+
+if __name__ != "synfire.neurons":  # from the repository's root a bare `import neurons` would make a second set of classes
+    raise ImportError("import this package as synfire.neurons, not as neurons")
+
+from .distribution import Distribution, Sampler, gamma, lognormal, normal, uniform
+from .encoder import encode_latency, encode_rate
+from .errors import InvalidValue, SynfireError, TooLarge, UnknownName, UnreadableFile
+from .izhikevich import Izhikevich
+from .lif import LIF
+from .maths import Value, exp, where
+from .model import Neuron, Step
+from .parameters import Parameters, parameter
+from .randomness import check_seed, setup_generator
+from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
+from .synapse import Delta, Exponential, Synapse
+
+__all__ = [
+    "LIF",
+    "Current",
+    "Delta",
+    "Distribution",
+    "Drive",
+    "Exponential",
+    "GaussianNoise",
+    "InvalidValue",
+    "Izhikevich",
+    "Neuron",
+    "Parameters",
+    "Poisson",
+    "Sampler",
+    "Source",
+    "SpikeList",
+    "Step",
+    "Synapse",
+    "SynfireError",
+    "TooLarge",
+    "UnknownName",
+    "UnreadableFile",
+    "Value",
+    "Waveform",
+    "check_seed",
+    "encode_latency",
+    "encode_rate",
+    "exp",
+    "gamma",
+    "lognormal",
+    "normal",
+    "parameter",
+    "setup_generator",
+    "steps_in",
+    "uniform",
+    "where",
+]

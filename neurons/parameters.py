@@ -1,0 +1,108 @@
+"""Parameters in physical units: frozen, keyword-only, checked when they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Self
+
+import numpy as np
+
+from .distribution import Distribution, Sampler
+from .errors import InvalidValue
+from .maths import Value, is_tensor
+
+__all__ = ["Parameters", "parameter"]
+
+
+def parameter(
+    default: float,
+    unit: str,
+    *,
+    above: float = -math.inf,
+    at_least: float = -math.inf,
+    at_most: float = math.inf,
+) -> Any:
+    """A field of `Parameters`: its default, its unit ("ms", "mV", "1" for a pure number) and its legal range."""
+    return dataclasses.field(
+        default=default, metadata={"unit": unit, "above": above, "at_least": at_least, "at_most": at_most}
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Parameters:
+    """Base of models, synapses, sources and rules: fields made by `parameter` are checked when the object is made.
+
+    A field takes a number, an array of one value per neuron, a `Distribution`, or a tensor (then gradients flow
+    through `discretise`).
+
+    Raises       InvalidValue naming the class, the field, the value, the legal range
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if "unit" in field.metadata:
+                object.__setattr__(self, field.name, self._checked(field, getattr(self, field.name)))
+        self.check()
+
+    def check(self) -> None:
+        """Relations between fields; a subclass raises InvalidValue. Distributions are checked once sampled."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Self:
+        """The same parameters with every distribution replaced by n draws, and every array's length checked.
+
+        Raises       InvalidValue if an array is not of shape (n,) or a draw lies outside the field's range
+        """
+        draw = Sampler(rng, n)
+        values: dict[str, Value] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and "unit" in field.metadata and value.shape != (n,):
+                raise InvalidValue(
+                    f"{type(self).__name__}.{field.name}", f"shape {value.shape}", f"a number or of shape ({n},)",
+                    "give one value per neuron",
+                )
+            values[field.name] = draw(value)
+        return dataclasses.replace(self, **values)
+
+    def _checked(self, field: dataclasses.Field[Any], value: Value) -> Value:
+        name, legal = f"{type(self).__name__}.{field.name}", _legal(field.metadata)
+        if isinstance(value, Distribution):
+            return value
+        if is_tensor(value):
+            array = value.detach().cpu().numpy()
+        else:
+            try:
+                array = np.asarray(value, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise InvalidValue(name, value, legal) from None
+            if isinstance(value, bool | str):
+                raise InvalidValue(name, value, legal)
+            value = float(array) if array.ndim == 0 else array
+        if not np.isfinite(array).all():
+            raise InvalidValue(name, _first(array, ~np.isfinite(array)), legal, "it must be finite")
+        limits = field.metadata
+        bad = (array <= limits["above"]) | (array < limits["at_least"]) | (array > limits["at_most"])
+        if bad.any():
+            raise InvalidValue(name, _first(array, bad), legal)
+        return value
+
+
+def _legal(limits: Any) -> str:
+    unit = "" if limits["unit"] == "1" else f" {limits['unit']}"
+    parts = []
+    if limits["above"] > -math.inf:
+        parts.append(f"> {limits['above']:g}{unit}")
+    if limits["at_least"] > -math.inf:
+        parts.append(f">= {limits['at_least']:g}{unit}")
+    if limits["at_most"] < math.inf:
+        parts.append(f"<= {limits['at_most']:g}{unit}")
+    return " and ".join(parts) or f"a finite number{f' in{unit}' if unit else ''}"
+
+
+def _first(array: Any, bad: Any) -> str:
+    """The first offending entry, with its place if there are several."""
+    if array.ndim == 0:
+        return str(array)
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    return f"{array[place]} at index {place[0] if len(place) == 1 else place}"
