@@ -195,7 +195,8 @@ def _to_the_end(run: Any) -> int:
         return EXIT_INTERRUPTED
     except Exception:
         for record in records:
-            _say(f"stopped by an error; {record.done()} finished tasks are kept: {_resume_command(record)}")
+            if record.partial.is_dir():
+                _say(f"stopped by an error; {record.done()} finished tasks are kept: {_resume_command(record)}")
         raise
     print(as_text(load(result), config=False))
     try:
@@ -215,11 +216,10 @@ def _announce(record: Any) -> None:
     _say(f"the result will be {record.path}\n    if this is stopped, continue with: {_resume_command(record)}")
     header = record.header
     for folder in sorted(record.partial.parent.glob(f"{header['preset']}-seed{header['seed']}*.partial")):
-        if folder == record.partial:
-            continue
         with contextlib.suppress(SynfireError):
-            if Partial.header(folder)["config"] == header["config"]:
-                _say(f"an unfinished run of the same config is there too; to continue it: synfire resume {folder}")
+            if folder != record.partial and Partial.header(folder)["config"] == header["config"]:
+                _say(f"an unfinished run of the same config is there already; to continue it: synfire resume {folder}")
+                return  # one is enough to know
 
 
 def _resume_command(record: Any) -> str:

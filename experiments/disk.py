@@ -10,16 +10,20 @@ from pathlib import Path
 
 from ..neurons import SynfireError
 
-__all__ = ["explained", "write_whole"]
+__all__ = ["NotWritten", "explained", "write_whole"]
 
 TEMPORARY = ".tmp"
 # EFBIG: a limit on file size (ulimit -f); EDQUOT: a quota; to the user both are a disk without room.
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
+class NotWritten(SynfireError):
+    """A file could not be written; nothing of it is left under its name."""
+
+
 @contextlib.contextmanager
 def explained(path: Path, advice: str = "") -> Iterator[None]:
-    """Turn an operating-system error while `path` is written into a SynfireError that says what to do."""
+    """Turn an operating-system error while `path` is written into a NotWritten that says what to do."""
     try:
         yield
     except OSError as error:
@@ -30,7 +34,7 @@ def explained(path: Path, advice: str = "") -> Iterator[None]:
         else:
             reason = error.strerror or str(error)
             message = f"{path}: cannot be written ({reason}); choose another folder with --out"
-        raise SynfireError(message + (f"; {advice}" if advice else "")) from error
+        raise NotWritten(message + (f"; {advice}" if advice else "")) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..neurons import InvalidValue, UnreadableFile
-from .disk import explained, write_whole
+from .disk import NotWritten, explained, write_whole
 from .layout import FORMAT, SONATA_MAGIC, SONATA_VERSION, checked_array, checked_name, write_array, write_group
 from .partial import SUFFIX, Header, Partial, partial_of
 from .progress import Progress
@@ -33,7 +33,7 @@ COST = "cost/"
 
 class Record:
     """The results of one run, being written. Made by `create` or `resume`, ended by `finish`; a context manager that
-    leaves an unfinished run on disk, to be resumed.
+    leaves an unfinished run on disk, to be resumed, unless it failed before any task was finished.
 
     Attributes   path      where the result will be
                  partial   the folder that holds the run until then
@@ -87,6 +87,9 @@ class Record:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        # What is wrong with the config will be wrong next time too: such a run leaves no empty folder to be resumed.
+        if isinstance(error, Exception) and not isinstance(error, NotWritten) and not self.done():
+            self._kept.remove()
         self._kept.close()
 
     def done(self) -> int:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import resource_tracker
 from typing import Any
 
 import numpy as np
@@ -59,13 +60,14 @@ def _arrays(name: str, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
 def _in_workers(function: Task, tasks: Mapping[str, tuple[Any, ...]], jobs: int) -> Iterator[Outcome]:
     import joblib
 
+    outcomes: Any = None
     finished = False
     with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
         parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch=2 * jobs, batch_size=1)
         calls = (joblib.delayed(_work)(name, function, arguments) for name, arguments in tasks.items())
-        with _interrupts_held():
-            outcomes = parallel(calls)
         try:
+            with _interrupts_held():
+                outcomes = parallel(calls)
             yield from outcomes
             finished = True
         except joblib.externals.loky.process_executor.BrokenProcessPool as error:
@@ -97,17 +99,29 @@ def _work(name: str, function: Task, arguments: tuple[Any, ...]) -> Outcome:
 def _interrupts_held() -> Iterator[None]:
     """Start workers that never see Ctrl-C, which the terminal sends to all of them: this process stops them.
 
-    A blocked signal is inherited by the workers from their first instruction on; here it waits, and is acted upon
-    as soon as it is let through. An initialiser in the worker would come too late for the second it takes to start.
+    A blocked signal is inherited by the workers from their first instruction on; an initialiser in the worker would
+    come too late for the second it takes to start. Blocking covers one thread only, so here the handlers wait too:
+    an interrupt in the middle of starting a worker is acted upon when it has started.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # The standard library starts this helper with the first worker, and lets all signals through when it has done so.
+    resource_tracker.ensure_running()
+    arrived: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, frame: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if arrived:
+        os.kill(os.getpid(), arrived[0])  # to the handler that it was meant for
 
 
 _watching = False
