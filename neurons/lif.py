@@ -6,7 +6,6 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import exprel
 
 from .distribution import Distribution
 from .errors import InvalidValue
@@ -109,8 +108,9 @@ class LIF(Neuron):
     def exponential_gain(self, dt: float, tau_syn: Value) -> Value:
         """∫ exp(-(dt-s)/tau_m) exp(-s/tau_syn) ds over a step, relative to a constant current of 1.
 
-        Written with exprel(x) = (exp(x) - 1)/x, which stays exact where the two time constants meet.
+        Written with (exp(x) - 1)/x, which stays exact where the two time constants come close; 1 where they meet.
         """
         tau_m = np.asarray(self.tau_m)
-        integral = dt / tau_m * np.exp(-dt / tau_m) * exprel(dt / tau_m - dt / np.asarray(tau_syn))
-        return integral / -np.expm1(-dt / tau_m)
+        x = dt / tau_m - dt / np.asarray(tau_syn)
+        relative = np.where(x == 0.0, 1.0, np.expm1(x) / np.where(x == 0.0, 1.0, x))
+        return dt / tau_m * np.exp(-dt / tau_m) * relative / -np.expm1(-dt / tau_m)

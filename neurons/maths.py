@@ -31,7 +31,7 @@ def where(condition: Value, yes: Value, no: Value) -> Value:
     return np.where(condition, yes, no)
 
 
-@overload(where, inline="always")
+@overload(where)
 def _where(condition, yes, no):  # type: ignore[no-untyped-def]
     return lambda condition, yes, no: yes if condition else no
 

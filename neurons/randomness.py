@@ -27,7 +27,7 @@ _SHIFT_11 = np.uint64(11)
 _TWO_PI = 2.0 * math.pi
 
 
-@register_jitable(inline="always")
+@register_jitable
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     """Four 32-bit words (held in uint64) from four counter words and two key words, all uint64 below 2**32."""
     for _ in range(10):

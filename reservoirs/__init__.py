@@ -1,0 +1,30 @@
+"""What a network is: populations and projections, the event loop that runs them, recording, reservoirs."""
+
+from .connectivity import AllToAll, Connectivity, FixedInDegree, FixedProbability, OneToOne, Pairs
+from .network import Network
+from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
+from .recording import Spikes, Trace
+from .result import Result, SpikeData, TraceData
+from .simulation import Simulation
+
+__all__ = [
+    "AllToAll",
+    "Connectivity",
+    "Driven",
+    "FixedInDegree",
+    "FixedProbability",
+    "Network",
+    "OneToOne",
+    "Pairs",
+    "Population",
+    "PopulationView",
+    "Projection",
+    "Readout",
+    "Result",
+    "Simulation",
+    "SpikeData",
+    "Spikes",
+    "Teaching",
+    "Trace",
+    "TraceData",
+]

@@ -1,0 +1,171 @@
+"""Who connects to whom: each rule draws its pairs without ever making a table of all neurons by all neurons."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..neurons import InvalidValue
+
+__all__ = ["AllToAll", "Connectivity", "FixedInDegree", "FixedProbability", "OneToOne", "Pairs"]
+
+Pre, Post = NDArray[np.int64], NDArray[np.int64]
+
+
+class Connectivity:
+    """Base of connection rules: how many synapses to expect, and the pairs, sorted by pre, then post."""
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        """How many synapses between n_pre and n_post neurons, about; asked before anything is allocated."""
+        raise NotImplementedError
+
+    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+        """Indices (synapses,) of both ends. `same` says that both sides are one population: autapses are possible."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedProbability(Connectivity):
+    """Every ordered pair is connected with probability p, independently.
+
+    Parameters   p          in [0, 1]
+                 autapses   whether a neuron may connect to itself
+    """
+
+    p: float
+    autapses: bool = True
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.p, int | float | np.number) and 0.0 <= self.p <= 1.0):
+            raise InvalidValue("connect: p", self.p, "in [0, 1]")
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return self.p * n_pre * n_post
+
+    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+        cells = n_pre * n_post
+        if self.p == 0.0 or cells == 0:
+            flat = np.zeros(0, np.int64)
+        elif self.p == 1.0:
+            flat = np.arange(cells, dtype=np.int64)
+        else:  # gaps between successes of a Bernoulli sequence are geometric: cost follows synapses, not pairs
+            blocks, last = [], -1
+            while last < cells:
+                left = (cells - last) * self.p
+                gaps = rng.geometric(self.p, int(left + 4.0 * math.sqrt(left) + 16))
+                blocks.append(last + np.cumsum(gaps))
+                last = int(blocks[-1][-1])
+            flat = np.concatenate(blocks)
+            flat = flat[flat < cells]
+        pre, post = np.divmod(flat, n_post)
+        return _without_autapses(pre, post, same and not self.autapses)
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedInDegree(Connectivity):
+    """Every postsynaptic neuron gets exactly `k` inputs, drawn evenly from the presynaptic side.
+
+    Parameters   k           whole number >= 0
+                 autapses    whether a neuron may connect to itself
+                 multapses   whether the same pair may be drawn twice
+    """
+
+    k: int
+    autapses: bool = True
+    multapses: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer) or self.k < 0:
+            raise InvalidValue("connect: in-degree k", self.k, "a whole number >= 0")
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return float(self.k * n_post)
+
+    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+        distinct = same and not self.autapses
+        choices = n_pre - distinct
+        if self.k > 0 and (choices < 1 or (not self.multapses and self.k > choices)):
+            raise InvalidValue("connect: in-degree k", self.k, f"<= {choices} distinct presynaptic neurons")
+        if self.multapses:
+            pre = rng.integers(0, max(choices, 1), (n_post, self.k))
+        else:
+            rows = max(1, 4_000_000 // max(choices, 1))
+            blocks = [
+                np.argpartition(rng.random((min(rows, n_post - at), choices)), self.k - 1, axis=1)[:, : self.k]
+                for at in range(0, n_post, rows)
+            ] if self.k else [np.zeros((n_post, 0), np.int64)]
+            pre = np.concatenate(blocks)
+        post = np.broadcast_to(np.arange(n_post)[:, None], pre.shape)
+        if distinct:  # the draw was over the others: step over oneself
+            pre = pre + (pre >= post)
+        return _sorted(pre.ravel(), post.ravel())
+
+
+@dataclasses.dataclass(frozen=True)
+class OneToOne(Connectivity):
+    """Neuron i connects to neuron i; both sides must be of one size."""
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return float(n_pre)
+
+    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+        if n_pre != n_post:
+            raise InvalidValue("connect: one to one", f"{n_pre} to {n_post} neurons", "the same number on both sides")
+        return np.arange(n_pre), np.arange(n_post)
+
+
+@dataclasses.dataclass(frozen=True)
+class AllToAll(Connectivity):
+    """Every neuron connects to every neuron.
+
+    Parameters   autapses   whether a neuron connects to itself too
+    """
+
+    autapses: bool = True
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return float(n_pre * n_post)
+
+    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+        pre, post = np.divmod(np.arange(n_pre * n_post), max(n_post, 1))
+        return _without_autapses(pre, post, same and not self.autapses)
+
+
+class Pairs(Connectivity):
+    """An explicit list of synapses; a pair that stands twice is two synapses.
+
+    Parameters   pre, post   whole numbers within their populations, shape (synapses,)
+    """
+
+    def __init__(self, pre: ArrayLike, post: ArrayLike) -> None:
+        first, second = np.asarray(pre), np.asarray(post)
+        if first.ndim != 1 or first.shape != second.shape:
+            raise InvalidValue("Pairs.post", f"shape {second.shape}", f"pre's shape {first.shape}, one-dimensional")
+        for name, index in (("pre", first), ("post", second)):
+            if index.size and (not np.issubdtype(index.dtype, np.integer) or index.min() < 0):
+                raise InvalidValue(f"Pairs.{name}", index.min(), "whole numbers >= 0")
+        self.pre, self.post = first.astype(np.int64), second.astype(np.int64)
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return float(self.pre.size)
+
+    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+        for name, index, n in (("pre", self.pre, n_pre), ("post", self.post, n_post)):
+            if index.size and index.max() >= n:
+                raise InvalidValue(f"Pairs.{name}", int(index.max()), f"< {n}, the size of the population")
+        return self.pre, self.post  # in the user's order, which is also that of the user's weights
+
+
+def _without_autapses(pre: Pre, post: Post, drop: bool) -> tuple[Pre, Post]:
+    if not drop:
+        return pre, post
+    keep = pre != post
+    return pre[keep], post[keep]
+
+
+def _sorted(pre: Pre, post: Post) -> tuple[Pre, Post]:
+    order = np.lexsort((post, pre))
+    return pre[order], post[order]

@@ -1,0 +1,124 @@
+"""Handles that a network gives out: populations, parts of them, projections, readouts. They hold data, and do nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..neurons import Drive, InvalidValue, Neuron, Synapse
+from ..plasticity.contract import Floats, ReadoutRule
+
+__all__ = ["Driven", "Population", "PopulationView", "Projection", "Readout", "as_view"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Population:
+    """Neurons of one model in a network. `population[:5]` or `population[[1, 3]]` is a part of it."""
+
+    name: str
+    size: int
+    model: Neuron  # sampled: numbers and arrays of shape (size,)
+    initial: Mapping[str, Any]  # initial state that differs from the model's own
+    number: int  # its place in the network
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: Any) -> PopulationView:
+        return PopulationView(self, np.atleast_1d(np.arange(self.size, dtype=np.int32)[part]))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PopulationView:
+    """Some neurons of a population; index, shape (n,), counts within it."""
+
+    population: Population
+    index: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def as_view(field: str, part: Any) -> PopulationView:
+    """The view of a population or view.
+
+    Raises       InvalidValue if it is neither, or has no neurons
+    """
+    if isinstance(part, Population):
+        part = part[:]
+    if not isinstance(part, PopulationView):
+        raise InvalidValue(field, type(part).__name__, "a population of this network, or a part of one")
+    if len(part) == 0:
+        raise InvalidValue(field, f"an empty part of {part.population.name!r}", "at least one neuron")
+    return part
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Projection:
+    """The synapses of one `connect`, in the order of pre (as given, for explicit pairs).
+
+    pre, post   indices within the populations, shape (synapses,)
+    weight      shape (synapses,), or one number for all
+    delay       whole steps, shape (synapses,), or one number for all
+    """
+
+    source: Population
+    target: Population
+    pre: NDArray[np.int64]
+    post: NDArray[np.int64]
+    weight: Floats | float
+    delay: NDArray[np.int64] | int
+    synapse: Synapse
+
+    def __len__(self) -> int:
+        return len(self.pre)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Driven:
+    """A drive on some neurons."""
+
+    drive: Drive
+    view: PopulationView
+    stream: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Readout:
+    """A linear readout: prediction_c = sum over features f of weight[c, f] (trace_f - mean_f) / std_f.
+
+    The trace of a neuron jumps by 1 at its spike and decays with tau_trace; the readout updates every `every` ms.
+    """
+
+    views: Sequence[PopulationView]
+    channels: int
+    rule: ReadoutRule
+    tau_trace: float  # ms
+    every: int  # steps
+    mean: Floats  # (features,)
+    scale: Floats  # (features,): 1 / std, 0 for a feature left out
+    weight: Floats  # (channels, features), at the start
+    feedback: Floats | None  # (features, channels), units of current per unit of prediction
+
+    @property
+    def features(self) -> int:
+        """How many neurons it reads."""
+        return sum(len(view) for view in self.views)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Teaching:
+    """What a readout is taught during one run, a row per update.
+
+    target      what each channel should predict, shape (updates, channels)
+    attention   how much each channel learns, >= 0, shape (updates, channels); 0 everywhere is a test
+    on          where the readout works at all, shape (updates,); elsewhere it predicts 0, averages and learns nothing
+    """
+
+    target: ArrayLike
+    attention: ArrayLike
+    on: ArrayLike | None = None

@@ -1,0 +1,384 @@
+"""A lowered network: it holds what does not change; everything that does is a `State`, passed in and handed back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..neurons import Drive, InvalidValue, Neuron, Source, steps_in
+from .compiled import compiled_run
+from .lowering import LoweredGroup, lower_groups, lower_links
+from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
+from .program import DriveSlot, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
+from .progress import Progress
+from .recording import FileSink, MemorySink, Record, Sink, Spikes, TapPlan, plan_taps
+from .result import Result
+
+__all__ = ["Simulation", "State", "Stretch"]
+
+State = Mapping[str, NDArray[Any]]
+"""Every array that changes while a network runs, by name; "step" (1,) is the clock. Copy it, save it, run on from it."""
+
+_EVENTS = 1 << 16  # spikes kept in one call of the loop before it hands them over
+_SOURCE_STREAM = 1 << 31  # noise of source populations is counted apart from that of drives
+
+
+class Stretch(NamedTuple):
+    """What one `advance` observed.
+
+    steps     how many were run
+    spikes    per recorded group: (steps, neurons) of its spikes, in order of time
+    samples   per planned variable: shape (rows, recorded)
+    outputs   per readout: predictions, shape (updates, channels)
+    """
+
+    steps: int
+    spikes: dict[int, tuple[NDArray[np.int64], NDArray[np.uint32]]]
+    samples: dict[str, Floats]
+    outputs: list[Floats]
+
+
+class Simulation:
+    """A network ready to run; made by `Network.simulation()`."""
+
+    def __init__(
+        self,
+        dt: float,
+        seed: int,
+        populations: Sequence[Population],
+        projections: Sequence[Projection],
+        drives: Sequence[Driven],
+        readouts: Sequence[Readout],
+    ) -> None:
+        if not populations:
+            raise InvalidValue("Network", "no populations", "at least one", "call network.population(n, model)")
+        self.dt, self.seed = dt, seed
+        self.populations, self.readouts = tuple(populations), tuple(readouts)
+        self.groups = lower_groups(populations, dt)
+        self._group_of = {number: g for g, group in enumerate(self.groups) for number in group.offset}
+        self._receptors, self._links = lower_links(self.groups, projections, dt)
+        self._bias = [np.zeros(group.size) for group in self.groups]
+        self._drives: dict[Driven | Population, tuple[int, Any]] = {}
+        for driven in drives:
+            self._add_drive(driven, self._lower_drive(driven, driven.drive))
+        for population in populations:
+            if isinstance(population.model, Source):
+                self._add_drive(population, self._lower_source(population, population.model))
+        self._slots = [self._lower_readout(readout) for readout in readouts]
+        self.variables = {
+            f"{group.name}.{field}": None for group in self.groups for field in group.state._fields
+        } | {
+            f"{self.groups[r.group].name}.{r.name}.{field}": None
+            for r in self._receptors
+            if r.step is not None
+            for field in r.state._fields
+        }
+
+    def group_of(self, view: PopulationView) -> LoweredGroup:
+        """The group that a population was merged into."""
+        return self.groups[self._group_of[view.population.number]]
+
+    def initial_state(self) -> dict[str, NDArray[Any]]:
+        """The state at time 0; new arrays."""
+        state: dict[str, NDArray[Any]] = {"step": np.zeros(1, np.int64)}
+        for group in self.groups:
+            _flatten(state, group.name, group.state)
+        for receptor in self._receptors:
+            group = self.groups[receptor.group]
+            name = f"{group.name}.{receptor.name}"
+            state[f"{name}.ring"] = np.zeros((receptor.slots, group.size))
+            if receptor.step is not None:
+                _flatten(state, name, receptor.state)
+        for number, readout in enumerate(self.readouts):
+            name = f"readout{number}"
+            state[f"{name}.trace"] = np.zeros(readout.features)
+            state[f"{name}.trace_sum"] = np.zeros(readout.features)
+            state[f"{name}.weight"] = readout.weight.copy()
+            state[f"{name}.prediction"] = np.zeros(readout.channels)
+            state[f"{name}.feedback"] = np.zeros(self._slots[number].feedback_current.size)
+            _flatten(state, f"{name}.rule", readout.rule.initial_state(readout.channels, readout.features))
+        return state
+
+    def advance(
+        self,
+        state: State,
+        steps: int,
+        *,
+        inputs: Mapping[Driven | Population, Drive | Neuron] | None = None,
+        teach: Mapping[Readout, Teaching] | None = None,
+        spikes_of: frozenset[int] = frozenset(),
+        plans: Mapping[str, TapPlan] | None = None,
+    ) -> tuple[dict[str, NDArray[Any]], Stretch]:
+        """Run `steps` steps on from a state, which is not changed.
+
+        Parameters   inputs      drives or sources played in place of those that the network was made with, by the
+                                 handle that `drive` or `population` gave
+                     teach       what readouts are taught, rows from this stretch's first update on
+                     spikes_of   numbers of the groups whose spikes are kept
+                     plans       which variables are sampled
+        Returns      the new state, and what was observed; fewer steps than asked for where spikes filled the buffer
+        """
+        state = {name: array.copy() for name, array in state.items()}
+        first = int(state["step"][0])
+        groups = [self._group(g, state, g in spikes_of) for g in range(len(self.groups))]
+        taps = {name: self._tap(name, state, plans, first, steps) for name in self.variables}
+        rings = [state[f"{self.groups[r.group].name}.{r.name}.ring"] for r in self._receptors]
+        receptors, jumps = [], []
+        for receptor, ring in zip(self._receptors, rings, strict=True):
+            group = groups[receptor.group]
+            if receptor.step is None:
+                jumps.append(Jump(group.step, group.state, ring))
+            else:
+                own = _gather(state, f"{self.groups[receptor.group].name}.{receptor.name}", receptor.state)
+                receptors.append(Receptor(receptor.step, own, ring, group.current))
+        links = [
+            Link(groups[k.group].spikes, groups[k.group].count, rings[k.receptor], k.indptr, k.target, k.weight, k.delay)
+            for k in self._links
+        ]
+        readouts = [self._readout(r, groups, state, first, steps, teach or {}) for r in range(len(self.readouts))]
+        drives = [DriveSlot(drive, groups[g].current) for g, drive in self._played(inputs or {})]
+        for readout, slot in zip(self.readouts, readouts, strict=True):
+            if readout.feedback is not None:
+                g = self._group_of[readout.views[0].population.number]
+                drives.append(DriveSlot(FeedbackStep(slot.feedback_current), groups[g].current))
+        program = Program(
+            tuple(groups), tuple(drives), tuple(receptors), tuple(jumps), tuple(links), tuple(readouts), tuple(taps.values())
+        )
+        done = compiled_run(program)(program, first, steps, np.ones(1, np.int64))
+        state["step"][0] = first + done
+        kept = {g: groups[g].events[0] for g in spikes_of}
+        rows = {name: (plans or {})[name].samples_before(first + done) - tap.first for name, tap in taps.items() if tap.every}
+        seen = Stretch(
+            done,
+            {g: (groups[g].event_step[:n], groups[g].event_neuron[:n]) for g, n in kept.items()},
+            {name: taps[name].samples[:n] for name, n in rows.items()},
+            [slot.output[: (first + done) // slot.every - slot.first] for slot in readouts],
+        )
+        return state, seen
+
+    def run(
+        self,
+        duration: float,
+        *,
+        record: Sequence[Record] = (),
+        teach: Mapping[Readout, Teaching] | None = None,
+        state: State | None = None,
+        stream: str | None = None,
+        progress: bool = True,
+    ) -> Result:
+        """As `Network.run`."""
+        steps = steps_in("run: duration", duration, self.dt)
+        plans = plan_taps(self, record)
+        spikes_of = frozenset(self._group_of[r.source.number if isinstance(r.source, Population) else
+                              r.source.population.number] for r in record if isinstance(r, Spikes))  # fmt: skip
+        now: State = self.initial_state() if state is None else self._checked(state)
+        first = int(now["step"][0])
+        for readout, teaching in (teach or {}).items():
+            _rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
+        sink: Sink = MemorySink() if stream is None else FileSink(stream)
+        interrupted = False
+        with Progress(duration, self.dt, progress) as bar:
+            try:
+                for chunk in self._chunks(now, steps, teach or {}, spikes_of, plans, lambda: time.perf_counter()):
+                    now, seen = chunk
+                    self._keep(sink, seen)
+                    bar.advance(seen.steps)
+            except KeyboardInterrupt:  # between two chunks: what is done is whole
+                interrupted = True
+        self._keep(sink, self._nothing(spikes_of, plans))
+        sink.close()
+        return Result(self, dict(now), first, sink, tuple(record), plans, interrupted)
+
+    def _chunks(
+        self,
+        state: State,
+        steps: int,
+        teach: Mapping[Readout, Teaching],
+        spikes_of: frozenset[int],
+        plans: Mapping[str, TapPlan],
+        clock: Callable[[], float],
+    ) -> Any:
+        """Advance in chunks of about a quarter of a second; their size never changes a result."""
+        done, size, start = 0, 64, int(state["step"][0])
+        while done < steps:
+            began = clock()
+            at = int(state["step"][0])
+            taught = {r: _slice(r, t, at // r.every - start // r.every) for r, t in teach.items()}
+            state, seen = self.advance(state, min(size, steps - done), teach=taught, spikes_of=spikes_of, plans=plans)
+            done += seen.steps
+            size = max(64, min(4 * size, int(seen.steps * 0.25 / max(clock() - began, 1e-6))))
+            yield state, seen
+
+    def _keep(self, sink: Sink, seen: Stretch) -> None:
+        for g, (steps, neurons) in seen.spikes.items():
+            sink.append(f"spikes/{self.groups[g].name}/steps", steps)
+            sink.append(f"spikes/{self.groups[g].name}/neurons", neurons)
+        for name, rows in seen.samples.items():
+            sink.append(f"samples/{name}", rows)
+        for number, output in enumerate(seen.outputs):
+            sink.append(f"outputs/readout{number}", output)
+
+    def _nothing(self, spikes_of: frozenset[int], plans: Mapping[str, TapPlan]) -> Stretch:
+        """An empty stretch, so that every record has a dataset."""
+        none = np.zeros(0, np.int64), np.zeros(0, np.uint32)
+        samples = {name: np.zeros((0, len(plan.index))) for name, plan in plans.items() if plan.every}
+        return Stretch(0, dict.fromkeys(spikes_of, none), samples, [np.zeros((0, r.channels)) for r in self.readouts])
+
+    def _checked(self, state: State) -> State:
+        for name, array in self.initial_state().items():
+            if name not in state or state[name].shape != array.shape:
+                found = f"shape {state[name].shape}" if name in state else "missing"
+                raise InvalidValue(f"state[{name!r}]", found, f"shape {array.shape}", "it is another network's state")
+        return state
+
+    def _add_drive(self, handle: Driven | Population, lowered: tuple[int, Any]) -> None:
+        self._drives[handle] = lowered
+        constant = lowered[1]
+        if getattr(constant, "last", 0) == 2**62 and constant.first == 0:  # always on: counted once, not at every step
+            np.add.at(self._bias[lowered[0]], constant.index, constant.amplitude)
+            self._drives[handle] = (lowered[0], None)
+
+    def _lower_drive(self, driven: Driven, drive: Drive) -> tuple[int, Any]:
+        g = self._group_of[driven.view.population.number]
+        return g, drive.lower(self.groups[g].index(driven.view), self.dt, self.seed, driven.stream)
+
+    def _lower_source(self, population: Population, source: Source) -> tuple[int, Any]:
+        g = self._group_of[population.number]
+        index = self.groups[g].index(population[:])
+        return g, source.own_drive(index, self.dt, self.seed, _SOURCE_STREAM + population.number)
+
+    def _played(self, inputs: Mapping[Driven | Population, Drive | Neuron]) -> list[tuple[int, Any]]:
+        played = dict(self._drives)
+        for handle, other in inputs.items():
+            if handle not in played:
+                raise InvalidValue("advance: inputs", handle, "a drive or source population of this network")
+            g, drive = played[handle]
+            if isinstance(handle, Driven) and isinstance(other, type(handle.drive)) and drive is not None:
+                played[handle] = self._lower_drive(handle, other)
+            elif isinstance(handle, Population) and isinstance(other, Source) and type(other) is type(handle.model):
+                played[handle] = self._lower_source(handle, other)
+            else:
+                raise InvalidValue("advance: inputs", other, "of the kind that it replaces, and not a constant current")
+        return [(g, drive) for g, drive in played.values() if drive is not None]
+
+    def _group(self, g: int, state: Mapping[str, NDArray[Any]], record: bool) -> Group:
+        group, n = self.groups[g], self.groups[g].size
+        room = max(n, _EVENTS) if record else 0
+        return Group(
+            group.step, _gather(state, group.name, group.state), self._bias[g], np.zeros(n), np.zeros(n, np.bool_),
+            np.zeros(n, np.uint32), np.zeros(1, np.int64), int(record),
+            np.empty(room, np.int64), np.empty(room, np.uint32), np.zeros(1, np.int64),
+        )  # fmt: skip
+
+    def _tap(
+        self, name: str, state: Mapping[str, NDArray[Any]], plans: Mapping[str, TapPlan] | None, first: int, steps: int
+    ) -> Tap:
+        plan = (plans or {}).get(name)
+        if plan is None or not plan.every:
+            return Tap(state[name], 0, 0, np.zeros(0, np.int32), np.zeros((0, 0)))
+        before = plan.samples_before(first)
+        rows = plan.samples_before(first + steps) - before
+        return Tap(state[name], plan.every, before, plan.index, np.empty((rows, len(plan.index))))
+
+    def _lower_readout(self, readout: Readout) -> ReadoutSlot:
+        """The slot of a readout with everything that does not change; the rest is filled in by `_readout`."""
+        g = self._group_of[readout.views[0].population.number]
+        n = self.groups[g].size
+        feature = np.full(n, -1, np.int32)
+        where = np.concatenate([self.groups[g].index(view) for view in readout.views])
+        feature[where] = np.arange(len(where), dtype=np.int32)
+        if len(np.unique(where)) != len(where):
+            raise InvalidValue("readout: source", "a neuron twice", "every neuron once")
+        feedback = np.zeros((0, n))
+        if readout.feedback is not None:
+            feedback = np.zeros((readout.channels, n))
+            feedback[:, where] = readout.feedback.T
+        per_step = float(np.exp(-self.dt / readout.tau_trace))
+        late = per_step ** np.arange(readout.every - 1, -1, -1, dtype=np.float64)
+        nothing = np.zeros(0)
+        return ReadoutSlot(
+            np.zeros(0, np.uint32), np.zeros(0, np.int64), feature, readout.every, per_step**readout.every, late,
+            readout.mean, readout.scale, nothing, nothing, np.zeros(len(where)), nothing, nothing,
+            readout.rule.discretise(readout.every * self.dt), None, feedback, np.zeros(n), 0,
+            nothing, nothing, nothing, nothing,
+        )  # fmt: skip
+
+    def _readout(
+        self,
+        number: int,
+        groups: Sequence[Group],
+        state: Mapping[str, NDArray[Any]],
+        first: int,
+        steps: int,
+        teach: Mapping[Readout, Teaching],
+    ) -> ReadoutSlot:
+        readout, slot, name = self.readouts[number], self._slots[number], f"readout{number}"
+        group = groups[self._group_of[readout.views[0].population.number]]
+        updates = (first + steps) // readout.every - first // readout.every
+        target, attention, on = _rows(readout, teach.get(readout), updates)
+        rule = readout.rule.initial_state(1, 1)  # its shape as a tuple; the arrays come from the state
+        return slot._replace(
+            spikes=group.spikes,
+            count=group.count,
+            trace=state[f"{name}.trace"],
+            trace_sum=state[f"{name}.trace_sum"],
+            weight=state[f"{name}.weight"],
+            prediction=state[f"{name}.prediction"],
+            state=_gather(state, f"{name}.rule", rule),
+            feedback_current=state[f"{name}.feedback"],
+            first=first // readout.every,
+            on=on,
+            target=target,
+            attention=attention,
+            output=np.zeros((updates, readout.channels)),
+        )
+
+
+def _rows(readout: Readout, teaching: Teaching | None, updates: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    shape = (updates, readout.channels)
+    if teaching is None:
+        return np.zeros(shape), np.zeros(shape), np.ones(updates, np.bool_)
+    arrays = []
+    for name, value in (("target", teaching.target), ("attention", teaching.attention)):
+        array = np.ascontiguousarray(value, dtype=np.float64)
+        if array.ndim != 2 or array.shape[1] != readout.channels or len(array) < updates:
+            raise InvalidValue(f"Teaching.{name}", f"shape {array.shape}", f"of shape {shape}, one row per update")
+        if not np.isfinite(array).all():
+            raise InvalidValue(f"Teaching.{name}", "a NaN or infinity", "finite")
+        arrays.append(array)
+    if (arrays[1] < 0).any():
+        raise InvalidValue("Teaching.attention", float(arrays[1].min()), ">= 0")
+    on = np.ones(updates, np.bool_) if teaching.on is None else np.ascontiguousarray(teaching.on, dtype=np.bool_)
+    if on.ndim != 1 or len(on) < updates:
+        raise InvalidValue("Teaching.on", f"shape {on.shape}", f"of shape ({updates},)")
+    return arrays[0], arrays[1], on
+
+
+def _slice(readout: Readout, teaching: Teaching, row: int) -> Teaching:
+    on = None if teaching.on is None else np.asarray(teaching.on)[row:]
+    return Teaching(np.asarray(teaching.target)[row:], np.asarray(teaching.attention)[row:], on)
+
+
+def _flatten(state: dict[str, NDArray[Any]], name: str, bundle: Any) -> None:
+    """Write the arrays of a NamedTuple (of NamedTuples) into a state under dotted names."""
+    for field, value in zip(bundle._fields, bundle, strict=True):
+        if isinstance(value, tuple):
+            _flatten(state, f"{name}.{field}", value)
+        elif isinstance(value, np.ndarray):
+            state[f"{name}.{field}"] = value.copy()
+
+
+def _gather(state: Mapping[str, NDArray[Any]], name: str, template: Any) -> Any:
+    """The NamedTuple that `_flatten` took apart; fields that are numbers are the template's."""
+    return type(template)(
+        *(
+            _gather(state, f"{name}.{field}", value) if isinstance(value, tuple)
+            else state[f"{name}.{field}"] if isinstance(value, np.ndarray)
+            else value
+            for field, value in zip(template._fields, template, strict=True)
+        )
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""The one place that writes source: loops over neurons, written from the fields of NamedTuples.
+
+A model's methods act on scalars. A sweep calls them for every neuron: arrays are taken out of their tuples once, before
+the loop, because an array read through its tuple inside it costs reference counting and keeps LLVM from vectorising.
+`show(step_type, state_type, …)` returns what was written for those types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.extending import overload
+
+from ..neurons.model import excess, integrate, receive, reset
+from ..neurons.synapse import arrive, current, decay
+
+__all__ = ["accumulate_arrivals", "accumulate_current", "advance", "deliver_jumps", "reset_spiked", "show"]
+
+
+def _fields(prefix: str, bundle_name: str, bundle: Any) -> tuple[list[str], str, list[str]]:
+    """Lines that unpack a NamedTuple, the arguments that rebuild it for neuron k, lines that store it back."""
+    names = [f"{prefix}{i}" for i in range(len(bundle))]
+    is_array = [isinstance(field, types.Array) for field in bundle]
+    unpack = [f"{name} = {bundle_name}[{i}]" for i, name in enumerate(names)]
+    gather = ", ".join(f"{name}[k]" if array else name for name, array in zip(names, is_array, strict=True)) + ","
+    store = [f"{name}[k] = q[{i}]" for i, (name, array) in enumerate(zip(names, is_array, strict=True)) if array]
+    return unpack, gather, store
+
+
+def show(step: Any, state: Any, arguments: str, loop: str, body: list[str]) -> str:
+    """The source of one sweep. In `body`, STEP and STATE stand for the scalar tuples of neuron k, STORE for q's return."""
+    step_unpack, step_gather, _ = _fields("c", "step", step)
+    state_unpack, state_gather, store = _fields("s", "state", state)
+    lines = [f"def sweep(step, state, {arguments}):", *(f"    {line}" for line in step_unpack + state_unpack), f"    {loop}"]
+    for line in body:
+        written = line.replace("STEP", f"C({step_gather.rstrip(',')})").replace("STATE", f"S({state_gather.rstrip(',')})")
+        indent = " " * (8 + len(line) - len(line.lstrip()))
+        if line.strip() == "STORE":
+            lines += [indent + each for each in store]
+        else:
+            lines.append(indent + written.lstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _write(step: Any, state: Any, arguments: str, loop: str, body: list[str]) -> Any:
+    names: dict[str, Any] = {
+        "C": step.instance_class, "S": state.instance_class, "integrate": integrate, "excess": excess, "reset": reset,
+        "receive": receive, "current": current, "decay": decay, "arrive": arrive,
+    }  # fmt: skip
+    exec(show(step, state, arguments, loop, body), names)
+    return names["sweep"]
+
+
+def advance(step: Any, state: Any, drive: Any, flags: Any) -> None:
+    """Integrate every neuron over one step; flags[k] tells whether it fired."""
+
+
+@overload(advance)
+def _advance(step, state, drive, flags):  # type: ignore[no-untyped-def]
+    body = ["q = integrate(STEP, STATE, drive[k])", "flags[k] = excess(STEP, q) >= 0.0", "STORE"]
+    return _write(step, state, "drive, flags", "for k in range(flags.size):", body)
+
+
+def reset_spiked(step: Any, state: Any, spikes: Any, count: Any) -> None:
+    """Reset the first `count` neurons of `spikes`."""
+
+
+@overload(reset_spiked)
+def _reset_spiked(step, state, spikes, count):  # type: ignore[no-untyped-def]
+    body = ["k = spikes[i]", "q = reset(STEP, STATE, True)", "STORE"]
+    return _write(step, state, "spikes, count", "for i in range(count):", body)
+
+
+def deliver_jumps(step: Any, state: Any, arriving: Any) -> None:
+    """Let every neuron receive its jump and clear it."""
+
+
+@overload(deliver_jumps)
+def _deliver_jumps(step, state, arriving):  # type: ignore[no-untyped-def]
+    body = ["q = receive(STEP, STATE, arriving[k])", "STORE", "arriving[k] = 0.0"]
+    return _write(step, state, "arriving", "for k in range(arriving.size):", body)
+
+
+def accumulate_current(step: Any, state: Any, drive: Any) -> None:
+    """Add every neuron's synaptic current to its drive, then let the synapse decay by one step."""
+
+
+@overload(accumulate_current)
+def _accumulate_current(step, state, drive):  # type: ignore[no-untyped-def]
+    body = ["drive[k] += current(STEP, STATE)", "q = decay(STEP, STATE)", "STORE"]
+    return _write(step, state, "drive", "for k in range(drive.size):", body)
+
+
+def accumulate_arrivals(step: Any, state: Any, arriving: Any) -> None:
+    """Let every neuron's synapse take the spikes that arrive now, and clear them."""
+
+
+@overload(accumulate_arrivals)
+def _accumulate_arrivals(step, state, arriving):  # type: ignore[no-untyped-def]
+    body = ["q = arrive(STEP, STATE, arriving[k])", "STORE", "arriving[k] = 0.0"]
+    return _write(step, state, "arriving", "for k in range(arriving.size):", body)
