@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from synfire.experiments import data
 from synfire.neurons import InvalidValue, UnknownName, UnreadableFile
 

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 import pytest
 import toy_experiment as toy
+
 from synfire.experiments import disk, execute, registry
 from synfire.experiments.record import LoadedRecord, Record, load
 from synfire.neurons import InvalidValue, SynfireError, UnknownName, UnreadableFile

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from synfire.experiments.statistics import mean_interval
 from synfire.neurons import InvalidValue
 
