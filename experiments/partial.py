@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -46,23 +47,26 @@ class Partial:
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> Partial | None:
-        """Start a run in a new `folder`; None if the folder is there already. Raises SynfireError if it cannot."""
+        """Start a run in a new `folder`; None if the folder is there already. Raises SynfireError if it cannot.
+
+        The folder appears with its header in it: the rename is indivisible, and refused where a run is already, so
+        two runs started together get different names.
+        """
+        started = cls(folder)
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
         with explained(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir(parents=True, exist_ok=True)
             try:
-                folder.mkdir()  # the one indivisible act by which two runs started together get different names
-            except FileExistsError:
-                if not folder.is_dir():
-                    raise
-                return None
-            partial = cls(folder)
-            try:
-                partial._take_lock()
-                write_whole(folder / HEADER, json.dumps(header, indent=2).encode())
-            except BaseException:
-                partial.remove()
+                started._take_lock(temporary)
+                write_whole(temporary / HEADER, json.dumps(header, indent=2).encode())
+                os.rename(temporary, folder)
+            except BaseException as error:
+                started.close()
+                shutil.rmtree(temporary, ignore_errors=True)
+                if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    return None
                 raise
-        return partial
+        return started
 
     @classmethod
     def open(cls, folder: Path) -> tuple[Partial, Header]:
@@ -70,7 +74,7 @@ class Partial:
         header = cls.header(folder)
         partial = cls(folder)
         with explained(folder):
-            partial._take_lock()
+            partial._take_lock(folder)
         for leftover in folder.glob("*" + TEMPORARY):
             leftover.unlink(missing_ok=True)
         return partial, header
@@ -125,13 +129,13 @@ class Partial:
     def _file(self, task: str) -> Path:
         return self.folder / (urllib.parse.quote(task, safe="") + BLOCK)
 
-    def _take_lock(self) -> None:
+    def _take_lock(self, folder: Path) -> None:
         """Hold the folder alone; the system lets go when this process ends, however it ends."""
         if os.name == "nt":
             return
         import fcntl
 
-        lock = open(self.folder / LOCK, "wb")  # noqa: SIM115 - held until close()
+        lock = open(folder / LOCK, "wb")  # noqa: SIM115 - held until close()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -249,10 +249,6 @@ def test_interrupted_run_says_what_is_kept_and_can_be_resumed(
 
 
 def test_reader_that_closes_early_is_no_error(result: Path, tmp_path: Path) -> None:
-    command = (
-        f"{sys.executable} -c 'import sys; from synfire.experiments.cli import main; sys.exit(main(sys.argv[1:]))'"
-    )
-    ran = subprocess.run(
-        f"{command} show {result} --json | true", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=30
-    )
+    command = f"{sys.executable} -m synfire show {result} --json | true"
+    ran = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert ran.stderr == ""

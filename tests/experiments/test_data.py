@@ -92,7 +92,7 @@ def test_wrong_magic_shape_or_count_is_refused(tiny: Path, monkeypatch: pytest.M
 
 def test_missing_file_says_where_it_should_be(tiny: Path) -> None:
     (tiny / data.FILES[1]).unlink()
-    with pytest.raises(UnreadableFile, match="train-labels.*unset SYNFIRE_DATA"):
+    with pytest.raises(UnreadableFile, match=r"train-labels.*unset SYNFIRE_DATA"):
         data.load_idx("mnist")
 
 

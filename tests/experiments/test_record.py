@@ -294,16 +294,14 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_result(tmp_path: Pa
     options = ["--preset", "smoke", "--out", str(out), "--jobs", "2"]
     path = out / "toy" / "smoke-seed0.h5"
     moments = random.Random(0)
-    kills = 0
-    for _ in range(4):
-        arguments = ["resume", str(path), "--jobs", "2"] if kills else ["run", "toy", *options]
+    for kill in range(4):
+        arguments = ["resume", str(path), "--jobs", "2"] if kill else ["run", "toy", *options]
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         while process.poll() is None and not path.with_name(path.name + ".partial").is_dir() and not path.exists():
             time.sleep(0.01)
         time.sleep(moments.uniform(0.1, 0.9))
-        kills += 1
         process.send_signal(signal.SIGKILL)
         process.wait()
         if path.exists():
