@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import errno
 import importlib
 import importlib.metadata
 import os
@@ -43,9 +44,12 @@ def main(argv: list[str]) -> int:
     try:
         # `run` is taken apart by itself: its options are the fields of the experiment's config.
         if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
-            return _run(argv[1], argv[2:])
-        arguments = _parser().parse_args(argv)
-        return int(arguments.verb(arguments))
+            code = _run(argv[1], argv[2:])
+        else:
+            arguments = _parser().parse_args(argv)
+            code = int(arguments.verb(arguments))
+        sys.stdout.flush()  # here, where a reader that is gone or a full disk can still be answered
+        return code
     except SynfireError as error:
         _say(str(error))
         return EXIT_REFUSED
@@ -55,8 +59,19 @@ def main(argv: list[str]) -> int:
         _say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output, as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _discard_output()
+        _say("standard output: no room left on the disk")
+        return EXIT_REFUSED
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, or Python would complain about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:
@@ -212,9 +227,16 @@ def _to_the_end(run: Any) -> int:
 
 def _announce(record: Any) -> None:
     from .partial import Partial
+    from .provenance import commit, versions
 
     _say(f"the result will be {record.path}\n    if this is stopped, continue with: {_resume_command(record)}")
     header = record.header
+    now = {"commit": commit(), "versions": versions()}
+    changed = [name for name in now if header.get(name) != now[name]]
+    if changed:  # only a resumed run can differ; the tasks of both sides stand in one result
+        _say(
+            f"this run was started with another {' and other '.join(changed)}; results may differ from an unbroken run"
+        )
     for folder in sorted(record.partial.parent.glob(f"{header['preset']}-seed{header['seed']}*.partial")):
         with contextlib.suppress(SynfireError):
             if folder != record.partial and Partial.header(folder)["config"] == header["config"]:

@@ -96,6 +96,15 @@ def test_unfinished_run_of_the_same_config_is_pointed_out(capsys: pytest.Capture
     assert out.splitlines()[-1] == "results/toy/smoke-seed0-2.h5"
 
 
+def test_resuming_with_other_sources_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    header = {"experiment": "toy", "preset": "smoke", "config": execute.as_plain(toy.PRESETS["smoke"]), "seed": 0}
+    with Record.create(Path("results"), header | {"versions": execute.versions(), "commit": "0123"}) as record:
+        pass
+    code, _, err = run(capsys, "resume", str(record.partial), "--jobs", "1")
+    assert code == 0
+    assert "started with another commit; results may differ" in err
+
+
 def test_failing_figures_do_not_lose_the_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +257,11 @@ def test_interrupted_run_says_what_is_kept_and_can_be_resumed(
     assert out.splitlines()[-1] == "results/toy/smoke-seed0.h5"
 
 
-def test_reader_that_closes_early_is_no_error(result: Path, tmp_path: Path) -> None:
-    command = f"{sys.executable} -m synfire show {result} --json | true"
-    ran = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=30)
-    assert ran.stderr == ""
+def test_output_that_nobody_takes_ends_without_a_traceback(result: Path, tmp_path: Path) -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = f"{sys.executable} -m synfire show {result} --json"
+    for environment in (buffered, buffered | {"PYTHONUNBUFFERED": "1"}):
+        options: dict[str, Any] = {"shell": True, "cwd": tmp_path, "capture_output": True, "env": environment}
+        assert subprocess.run(command + " | true", **options, timeout=30).stderr == b""
+        full = subprocess.run(command + " > /dev/full", **options, timeout=30)
+        assert (full.returncode, full.stderr) == (2, b"synfire: standard output: no room left on the disk\n")
