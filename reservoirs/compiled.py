@@ -31,15 +31,15 @@ def compiled_run(program: Program) -> Any:
 @cache
 def _compiled(foreign: frozenset[str | None]) -> Any:
     if None in foreign:  # typed at a prompt: nothing to tell a changed class by
-        return numba.njit(run)
+        return numba.njit(_nrt=False)(run)
     folder = _cache_root() / _fingerprint(sorted(str(name) for name in foreign))
     before = numba.config.CACHE_DIR
     try:
         folder.mkdir(parents=True, exist_ok=True)
         numba.config.CACHE_DIR = str(folder)
-        return numba.njit(cache=True)(run)
+        return numba.njit(cache=True, _nrt=False)(run)
     except OSError:  # nowhere to write: slower starts, same results
-        return numba.njit(run)
+        return numba.njit(_nrt=False)(run)
     finally:
         numba.config.CACHE_DIR = before
 

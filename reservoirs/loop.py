@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
@@ -36,6 +37,8 @@ def for_each(stage: Any) -> Any:
     def _each(items, *args):  # type: ignore[no-untyped-def]
         if len(items) == 0:
             return lambda items, *args: None
+        if len(items) == 1:
+            return lambda items, *args: stage(items[0], *args)
         if isinstance(items, types.UniTuple):
 
             def loop(items, *args):  # type: ignore[no-untyped-def]
@@ -74,13 +77,6 @@ def sample(tap: Any, t: int) -> None:
 
 
 @for_each
-def begin(group: Any) -> None:
-    current, bias = group.current, group.bias
-    for k in range(current.size):
-        current[k] = bias[k]
-
-
-@for_each
 def drive(slot: Any, t: int) -> None:
     apply(slot.drive, slot.current, t)
 
@@ -90,21 +86,39 @@ def conduct(receptor: Any) -> None:
     accumulate_current(receptor.step, receptor.state, receptor.current)
 
 
-@for_each
-def fire(group: Any, t: int) -> None:
-    flags, spikes = group.flags, group.spikes
-    advance(group.step, group.state, group.current, flags)
+@register_jitable
+def collect(flags: Any, spikes: Any) -> int:
+    """Write the indices of the set flags to `spikes`, ascending; returns how many. Looks at eight flags at a time."""
     n = 0
-    for k in range(flags.size):  # branch-free: the slot is written always and kept only by a spike
-        spikes[n] = k
-        n += flags[k]
+    whole = flags.size - flags.size % 8
+    eights = flags[:whole].view(np.uint64)
+    for i in range(eights.size):
+        if eights[i] != 0:
+            for k in range(8 * i, 8 * i + 8):
+                if flags[k]:
+                    spikes[n] = k
+                    n += 1
+    for k in range(whole, flags.size):
+        if flags[k]:
+            spikes[n] = k
+            n += 1
+    return n
+
+
+@for_each
+def fire(group: Any, events: Any, t: int) -> None:
+    current, bias, flags, spikes = group.current, group.bias, group.flags, group.spikes
+    advance(group.step, group.state, current, flags)
+    for k in range(current.size):
+        current[k] = bias[k]
+    n = collect(flags, spikes)
     group.count[0] = n
-    if group.record:
-        kept = group.events[0]
+    if group.first >= 0:
+        kept = events.count[0]
         for i in range(n):
-            group.event_step[kept + i] = t
-            group.event_neuron[kept + i] = spikes[i]
-        group.events[0] = kept + n
+            events.step[kept + i] = t
+            events.neuron[kept + i] = group.first + spikes[i]
+        events.count[0] = kept + n
 
 
 @for_each
@@ -182,28 +196,21 @@ def reset(group: Any) -> None:
     reset_spiked(group.step, group.state, group.spikes, group.count[0])
 
 
-@for_each
-def find_room(group: Any, room: Any) -> None:
-    if group.record and group.event_step.size - group.events[0] < group.flags.size:
-        room[0] = 0
-
-
-def run(program: Any, first: int, steps: int, room: Any) -> int:
+def run(program: Any, first: int, steps: int, sampling: bool) -> int:
     """Run up to `steps` steps from step number `first`; returns how many were run.
 
-    Fewer than asked for means that a group's list of events is full: empty it and go on. `room` is scratch, (1,).
+    Fewer than asked for means that the list of events is full: empty it and go on. `sampling` says that a tap is open.
     """
+    events = program.events
     for i in range(steps):
         t = first + i
-        room[0] = 1
-        find_room(program.groups, room)
-        if room[0] == 0:
+        if events.step.size - events.count[0] < events.reserve:
             return i
-        sample(program.taps, t)
-        begin(program.groups)
+        if sampling:
+            sample(program.taps, t)
         drive(program.drives, t)
         conduct(program.receptors)
-        fire(program.groups, t)
+        fire(program.groups, events, t)
         deliver(program.links, t)
         land(program.receptors, t)
         strike(program.jumps, t)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DriveSlot", "FeedbackStep", "Group", "Jump", "Link", "Program", "ReadoutSlot", "Receptor", "Tap"]
+__all__ = ["DriveSlot", "Events", "FeedbackStep", "Group", "Jump", "Link", "Program", "ReadoutSlot", "Receptor", "Tap"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,14 +24,20 @@ class Group(NamedTuple):
     step: Any
     state: Any
     bias: Floats  # constant current
-    current: Floats  # scratch: the input of this step
+    current: Floats  # scratch: the input of the coming step, begun with `bias`
     flags: NDArray[np.bool_]  # scratch: who fired in this step
     spikes: NDArray[np.uint32]  # scratch: the same as a list, ascending
     count: Ints  # (1,): how long that list is
-    record: int  # whether spikes are kept
-    event_step: Ints  # (capacity,)
-    event_neuron: NDArray[np.uint32]  # (capacity,)
-    events: Ints  # (1,): how many are kept
+    first: int  # its first neuron's number among all neurons if its spikes are kept, -1 if they are not
+
+
+class Events(NamedTuple):
+    """The spikes kept by one call of the loop; full when less than `reserve` (one step's worst case) is left."""
+
+    step: Ints  # (capacity,)
+    neuron: Ints  # (capacity,): number among all neurons
+    count: Ints  # (1,)
+    reserve: int
 
 
 class DriveSlot(NamedTuple):
@@ -117,6 +123,7 @@ class Program(NamedTuple):
     links: Any
     readouts: Any
     taps: Any
+    events: Events
 
 
 class FeedbackStep(NamedTuple):

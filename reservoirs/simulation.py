@@ -13,7 +13,7 @@ from ..neurons import Drive, InvalidValue, Neuron, Source, steps_in
 from .compiled import compiled_run
 from .lowering import LoweredGroup, lower_groups, lower_links
 from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
-from .program import DriveSlot, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
+from .program import DriveSlot, Events, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
 from .progress import Progress
 from .recording import FileSink, MemorySink, Record, Sink, Spikes, TapPlan, plan_taps
 from .result import Result
@@ -37,7 +37,7 @@ class Stretch(NamedTuple):
     """
 
     steps: int
-    spikes: dict[int, tuple[NDArray[np.int64], NDArray[np.uint32]]]
+    spikes: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]
     samples: dict[str, Floats]
     outputs: list[Floats]
 
@@ -60,6 +60,7 @@ class Simulation:
         self.populations, self.readouts = tuple(populations), tuple(readouts)
         self.groups = lower_groups(populations, dt)
         self._group_of = {number: g for g, group in enumerate(self.groups) for number in group.offset}
+        self._first = [0, *(int(end) for end in np.cumsum([group.size for group in self.groups])[:-1])]
         self._receptors, self._links = lower_links(self.groups, projections, dt)
         self._bias = [np.zeros(group.size) for group in self.groups]
         self._drives: dict[Driven | Population, tuple[int, Any]] = {}
@@ -69,9 +70,7 @@ class Simulation:
             if isinstance(population.model, Source):
                 self._add_drive(population, self._lower_source(population, population.model))
         self._slots = [self._lower_readout(readout) for readout in readouts]
-        self.variables = {
-            f"{group.name}.{field}": None for group in self.groups for field in group.state._fields
-        } | {
+        self.variables = {f"{group.name}.{field}": None for group in self.groups for field in group.state._fields} | {
             f"{self.groups[r.group].name}.{r.name}.{field}": None
             for r in self._receptors
             if r.step is not None
@@ -125,6 +124,9 @@ class Simulation:
         state = {name: array.copy() for name, array in state.items()}
         first = int(state["step"][0])
         groups = [self._group(g, state, g in spikes_of) for g in range(len(self.groups))]
+        reserve = sum(self.groups[g].size for g in spikes_of)
+        room = max(_EVENTS, 4 * reserve) if reserve else 0
+        events = Events(np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(1, np.int64), reserve)
         taps = {name: self._tap(name, state, plans, first, steps) for name in self.variables}
         rings = [state[f"{self.groups[r.group].name}.{r.name}.ring"] for r in self._receptors]
         receptors, jumps = [], []
@@ -136,7 +138,9 @@ class Simulation:
                 own = _gather(state, f"{self.groups[receptor.group].name}.{receptor.name}", receptor.state)
                 receptors.append(Receptor(receptor.step, own, ring, group.current))
         links = [
-            Link(groups[k.group].spikes, groups[k.group].count, rings[k.receptor], k.indptr, k.target, k.weight, k.delay)
+            Link(
+                groups[k.group].spikes, groups[k.group].count, rings[k.receptor], k.indptr, k.target, k.weight, k.delay
+            )
             for k in self._links
         ]
         readouts = [self._readout(r, groups, state, first, steps, teach or {}) for r in range(len(self.readouts))]
@@ -146,15 +150,21 @@ class Simulation:
                 g = self._group_of[readout.views[0].population.number]
                 drives.append(DriveSlot(FeedbackStep(slot.feedback_current), groups[g].current))
         program = Program(
-            tuple(groups), tuple(drives), tuple(receptors), tuple(jumps), tuple(links), tuple(readouts), tuple(taps.values())
+            *map(tuple, (groups, drives, receptors, jumps, links, readouts, taps.values())),
+            events,
         )
-        done = compiled_run(program)(program, first, steps, np.ones(1, np.int64))
+        done = compiled_run(program)(program, first, steps, any(tap.every for tap in taps.values()))
         state["step"][0] = first + done
-        kept = {g: groups[g].events[0] for g in spikes_of}
-        rows = {name: (plans or {})[name].samples_before(first + done) - tap.first for name, tap in taps.items() if tap.every}
+        at, neurons = (array[: events.count[0]] for array in events[:2])
+        kept = {g: (neurons >= self._first[g]) & (neurons < self._first[g] + self.groups[g].size) for g in spikes_of}
+        rows = {
+            name: (plans or {})[name].samples_before(first + done) - tap.first
+            for name, tap in taps.items()
+            if tap.every
+        }
         seen = Stretch(
             done,
-            {g: (groups[g].event_step[:n], groups[g].event_neuron[:n]) for g, n in kept.items()},
+            {g: (at[mine], neurons[mine] - self._first[g]) for g, mine in kept.items()},
             {name: taps[name].samples[:n] for name, n in rows.items()},
             [slot.output[: (first + done) // slot.every - slot.first] for slot in readouts],
         )
@@ -224,7 +234,7 @@ class Simulation:
 
     def _nothing(self, spikes_of: frozenset[int], plans: Mapping[str, TapPlan]) -> Stretch:
         """An empty stretch, so that every record has a dataset."""
-        none = np.zeros(0, np.int64), np.zeros(0, np.uint32)
+        none = np.zeros(0, np.int64), np.zeros(0, np.int64)
         samples = {name: np.zeros((0, len(plan.index))) for name, plan in plans.items() if plan.every}
         return Stretch(0, dict.fromkeys(spikes_of, none), samples, [np.zeros((0, r.channels)) for r in self.readouts])
 
@@ -267,11 +277,9 @@ class Simulation:
 
     def _group(self, g: int, state: Mapping[str, NDArray[Any]], record: bool) -> Group:
         group, n = self.groups[g], self.groups[g].size
-        room = max(n, _EVENTS) if record else 0
         return Group(
-            group.step, _gather(state, group.name, group.state), self._bias[g], np.zeros(n), np.zeros(n, np.bool_),
-            np.zeros(n, np.uint32), np.zeros(1, np.int64), int(record),
-            np.empty(room, np.int64), np.empty(room, np.uint32), np.zeros(1, np.int64),
+            group.step, _gather(state, group.name, group.state), self._bias[g], self._bias[g].copy(),
+            np.zeros(n, np.bool_), np.zeros(n, np.uint32), np.zeros(1, np.int64), self._first[g] if record else -1,
         )  # fmt: skip
 
     def _tap(
