@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
@@ -87,21 +86,15 @@ def conduct(receptor: Any) -> None:
 
 
 @register_jitable
-def collect(flags: Any, spikes: Any) -> int:
+def collect(flags: Any, eights: Any, spikes: Any) -> int:
     """Write the indices of the set flags to `spikes`, ascending; returns how many. Looks at eight flags at a time."""
     n = 0
-    whole = flags.size - flags.size % 8
-    eights = flags[:whole].view(np.uint64)
     for i in range(eights.size):
         if eights[i] != 0:
-            for k in range(8 * i, 8 * i + 8):
+            for k in range(8 * i, min(8 * i + 8, flags.size)):
                 if flags[k]:
                     spikes[n] = k
                     n += 1
-    for k in range(whole, flags.size):
-        if flags[k]:
-            spikes[n] = k
-            n += 1
     return n
 
 
@@ -111,7 +104,7 @@ def fire(group: Any, events: Any, t: int) -> None:
     advance(group.step, group.state, current, flags)
     for k in range(current.size):
         current[k] = bias[k]
-    n = collect(flags, spikes)
+    n = collect(flags, group.eights, spikes)
     group.count[0] = n
     if group.first >= 0:
         kept = events.count[0]

@@ -26,6 +26,7 @@ class Group(NamedTuple):
     bias: Floats  # constant current
     current: Floats  # scratch: the input of the coming step, begun with `bias`
     flags: NDArray[np.bool_]  # scratch: who fired in this step
+    eights: NDArray[np.uint64]  # the same bytes, eight flags to a word, padded with zeros
     spikes: NDArray[np.uint32]  # scratch: the same as a list, ascending
     count: Ints  # (1,): how long that list is
     first: int  # its first neuron's number among all neurons if its spikes are kept, -1 if they are not

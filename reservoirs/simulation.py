@@ -277,9 +277,11 @@ class Simulation:
 
     def _group(self, g: int, state: Mapping[str, NDArray[Any]], record: bool) -> Group:
         group, n = self.groups[g], self.groups[g].size
+        eights = np.zeros(-(-n // 8), np.uint64)
         return Group(
             group.step, _gather(state, group.name, group.state), self._bias[g], self._bias[g].copy(),
-            np.zeros(n, np.bool_), np.zeros(n, np.uint32), np.zeros(1, np.int64), self._first[g] if record else -1,
+            eights.view(np.bool_)[:n], eights, np.zeros(n, np.uint32), np.zeros(1, np.int64),
+            self._first[g] if record else -1,
         )  # fmt: skip
 
     def _tap(
