@@ -2,8 +2,10 @@
 
 from .connectivity import AllToAll, Connectivity, FixedInDegree, FixedProbability, OneToOne, Pairs
 from .network import Network
+from .online import learn_online
 from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
 from .recording import Spikes, Trace
+from .reservoir import LiquidState, Reservoir, filtered_spikes
 from .result import Result, SpikeData, TraceData
 from .simulation import Simulation
 
@@ -13,6 +15,7 @@ __all__ = [
     "Driven",
     "FixedInDegree",
     "FixedProbability",
+    "LiquidState",
     "Network",
     "OneToOne",
     "Pairs",
@@ -20,6 +23,7 @@ __all__ = [
     "PopulationView",
     "Projection",
     "Readout",
+    "Reservoir",
     "Result",
     "Simulation",
     "SpikeData",
@@ -27,4 +31,6 @@ __all__ = [
     "Teaching",
     "Trace",
     "TraceData",
+    "filtered_spikes",
+    "learn_online",
 ]
