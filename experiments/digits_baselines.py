@@ -29,15 +29,18 @@ TOLERANCE = 0.02  # of the number of trained parameters
 
 
 def hidden_size(parameters: int, inputs: int, classes: int) -> int:
-    """Hidden units with which inputs -> hidden -> classes, biases included, has about this many parameters.
+    """Hidden units with which inputs -> hidden -> classes, biases included, has nearest to this many parameters.
 
-    Raises       InvalidValue if no whole number comes within 2 %
+    Raises       InvalidValue if no whole number of them comes within 2 %
     """
     per_unit = inputs + 1 + classes
     units = max(1, round((parameters - classes) / per_unit))
     if abs(units * per_unit + classes - parameters) > TOLERANCE * parameters:
-        legal = "large enough that a hidden layer can match its trained parameters within 2 %"
-        raise InvalidValue("neurons", f"{parameters} trained parameters", legal, f"at least {25 * per_unit}")
+        raise InvalidValue(
+            "neurons", f"{parameters} trained parameters of a readout",
+            "so many that a hidden layer can have as many, within 2 %",
+            f"from {25 * per_unit} on it always can: take more neurons or windows",
+        )  # fmt: skip
     return units
 
 

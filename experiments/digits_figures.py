@@ -52,13 +52,14 @@ def _accuracy(record: Any) -> Figure:
         )  # fmt: skip
     axes.set_yticks(range(len(shown)), [NAMES[method] for method in shown])
     axes.axhline(len(COLOURS) - 0.5, color="0.8", linewidth=0.8)
+    axes.annotate("controls", (0.0, len(COLOURS) - 0.5), xycoords=("axes fraction", "data"), xytext=(6, -4),
+                  textcoords="offset points", va="top", color=GREY)  # fmt: skip
     axes.invert_yaxis()
     axes.grid(axis="x", color="0.92")
     axes.set_axisbelow(True)
     axes.set_xlabel("test accuracy (%): each seed, mean, 95 % interval")
     parameters = int(record.metrics["trained_parameters.ridge"]["value"])
-    title = f"{_images(record)}: {parameters:,} trained parameters (below the line: controls)"
-    axes.set_title(title, fontsize="medium", loc="left")
+    axes.set_title(f"{_images(record)}; {parameters:,} trained parameters", fontsize="medium", loc="left")
     _plain(axes)
     return figure
 
@@ -76,7 +77,7 @@ def _learning(record: Any) -> Figure:
     axes.axhline(ridge, color=COLOURS["ridge"], linestyle="--", label="ridge, test")
     axes.set_xlabel("passes over the training images, one image at a time")
     axes.set_ylabel("accuracy (%)")
-    axes.set_title("Learning the readout online (thin: each seed)", fontsize="medium", loc="left")
+    axes.set_title("Learning the readout online (thick: mean; thin: each seed)", fontsize="medium", loc="left")
     axes.legend(frameon=False, loc="lower right")
     _plain(axes)
     return figure
