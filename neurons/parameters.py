@@ -7,12 +7,13 @@ import math
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .distribution import Distribution, Sampler
 from .errors import InvalidValue
 from .maths import Value, is_tensor
 
-__all__ = ["Parameters", "parameter"]
+__all__ = ["Parameters", "as_numbers", "parameter"]
 
 
 def parameter(
@@ -33,8 +34,8 @@ def parameter(
 class Parameters:
     """Base of models, synapses, sources and rules: fields made by `parameter` are checked when the object is made.
 
-    A field takes a number, an array of one value per neuron, a `Distribution`, or a tensor (then gradients flow
-    through `discretise`).
+    A field annotated `Value` takes a number, an array of one value per neuron, a `Distribution`, or a tensor (then
+    gradients flow through `discretise`); a field annotated `float` takes one number, or a tensor of one.
 
     Raises       InvalidValue naming the class, the field, the value, the legal range
     """
@@ -43,6 +44,7 @@ class Parameters:
         for field in dataclasses.fields(self):
             if "unit" in field.metadata:
                 object.__setattr__(self, field.name, self._checked(field, getattr(self, field.name)))
+        self._check_lengths()
         self.check()
 
     def check(self) -> None:
@@ -65,20 +67,33 @@ class Parameters:
             values[field.name] = draw(value)
         return dataclasses.replace(self, **values)
 
+    def _check_lengths(self) -> None:
+        """Arrays hold one value per neuron, so those of one model are equally long."""
+        first: tuple[str, tuple[int, ...]] | None = None
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if "unit" in field.metadata and isinstance(value, np.ndarray):
+                name = f"{type(self).__name__}.{field.name}"
+                if value.ndim != 1:
+                    raise InvalidValue(name, f"shape {value.shape}", "a number or of shape (n,)", "give one value per neuron")
+                if first and value.shape != first[1]:
+                    raise InvalidValue(name, f"shape {value.shape}", f"a number or of shape {first[1]}, as {first[0]}")
+                first = first or (field.name, value.shape)
+
     def _checked(self, field: dataclasses.Field[Any], value: Value) -> Value:
         name, legal = f"{type(self).__name__}.{field.name}", _legal(field.metadata)
+        single = field.type in ("float", float)
         if isinstance(value, Distribution):
+            if single:
+                raise InvalidValue(name, value, legal, "it takes one number, not a distribution")
             return value
         if is_tensor(value):
             array = value.detach().cpu().numpy()
         else:
-            try:
-                array = np.asarray(value, dtype=np.float64)
-            except (TypeError, ValueError):
-                raise InvalidValue(name, value, legal) from None
-            if isinstance(value, bool | str):
-                raise InvalidValue(name, value, legal)
+            array = as_numbers(name, value, legal)
             value = float(array) if array.ndim == 0 else array
+        if single and array.ndim:
+            raise InvalidValue(name, f"shape {array.shape}", legal, "it takes one number, not an array")
         if not np.isfinite(array).all():
             raise InvalidValue(name, _first(array, ~np.isfinite(array)), legal, "it must be finite")
         limits = field.metadata
@@ -86,6 +101,20 @@ class Parameters:
         if bad.any():
             raise InvalidValue(name, _first(array, bad), legal)
         return value
+
+
+def as_numbers(name: str, value: Any, legal: str) -> NDArray[np.float64]:
+    """A number or (nested) list of numbers as float64; bools, strings, complex numbers and ragged lists are none.
+
+    Raises       InvalidValue
+    """
+    try:
+        array = np.asarray(value)
+        if array.size and array.dtype.kind not in "iuf":
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InvalidValue(name, value, legal) from None
 
 
 def _legal(limits: Any) -> str:

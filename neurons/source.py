@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import InvalidValue
 from .maths import Value
 from .model import Neuron, method_of
-from .parameters import Parameters, parameter
+from .parameters import Parameters, as_numbers, parameter
 from .randomness import two_normals, two_uniforms
 
 __all__ = ["Current", "Drive", "GaussianNoise", "Poisson", "SpikeList", "Waveform", "apply", "steps_in"]
@@ -33,7 +33,7 @@ def steps_in(field: str, time: float, dt: float) -> int:
 
     Raises       InvalidValue if it is negative, not finite or not a multiple of dt
     """
-    if not (isinstance(time, int | float | np.number) and math.isfinite(time)) or time < 0:
+    if isinstance(time, bool) or not (isinstance(time, int | float | np.number) and math.isfinite(time)) or time < 0:
         raise InvalidValue(field, time, ">= 0 ms")
     steps = round(time / dt)
     if abs(steps * dt - time) > 1e-9 * max(1.0, abs(time)):
@@ -86,12 +86,13 @@ class Current(Drive):
     """
 
     amplitude: Value = parameter(0.0, "units of current")
-    start: float = 0.0
+    start: float = parameter(0.0, "ms", at_least=0.0)
     stop: float = math.inf
 
     def check(self) -> None:
-        if not 0.0 <= self.start <= self.stop:
-            raise InvalidValue("Current.start, stop", (self.start, self.stop), "0 <= start <= stop ms")
+        number = isinstance(self.stop, int | float | np.number) and not isinstance(self.stop, bool)
+        if not number or not self.start <= self.stop:
+            raise InvalidValue("Current.stop", self.stop, f">= start = {self.start:g} ms")
 
     def lower(self, index: Index, dt: float, seed: int, stream: int) -> CurrentStep:
         last = 2**62 if math.isinf(self.stop) else round(self.stop / dt)
@@ -166,19 +167,21 @@ class Waveform(Drive):
 
     values: ArrayLike = dataclasses.field(default=())
     weight: ArrayLike | None = None
-    every: float = 1.0
+    every: float = parameter(1.0, "ms", above=0.0)
 
     def check(self) -> None:
-        values = np.array(self.values, dtype=np.float64, ndmin=1)
+        values = np.atleast_1d(as_numbers("Waveform.values", self.values, "of shape (rows,) or (rows, channels)"))
+        if values.ndim > 2:
+            raise InvalidValue("Waveform.values", f"shape {values.shape}", "of shape (rows,) or (rows, channels)")
         values = values.reshape(len(values), -1) if values.size else np.zeros((0, 1))
         if not np.isfinite(values).all():
             raise InvalidValue("Waveform.values", "a NaN or infinity", "finite")
         object.__setattr__(self, "values", values)
         if self.weight is not None:
-            weight = np.array(self.weight, dtype=np.float64, ndmin=2)
+            weight = np.atleast_2d(as_numbers("Waveform.weight", self.weight, "of shape (channels, n)"))
             if not np.isfinite(weight).all():
                 raise InvalidValue("Waveform.weight", "a NaN or infinity", "finite")
-            if weight.shape[0] != values.shape[1]:
+            if weight.ndim != 2 or weight.shape[0] != values.shape[1]:
                 raise InvalidValue("Waveform.weight", f"shape {weight.shape}", f"of shape ({values.shape[1]}, n)")
             object.__setattr__(self, "weight", weight)
 
@@ -298,13 +301,15 @@ class SpikeList(Source):
     neurons: ArrayLike = ()
 
     def check(self) -> None:
-        times, neurons = np.asarray(self.times, dtype=np.float64), np.asarray(self.neurons)
+        times = as_numbers("SpikeList.times", self.times, ">= 0 ms and finite")
+        neurons = as_numbers("SpikeList.neurons", self.neurons, "whole numbers >= 0")
         if times.ndim != 1 or times.shape != neurons.shape:
             raise InvalidValue("SpikeList.neurons", f"shape {neurons.shape}", f"times' shape {times.shape}, one-dimensional")
         if not np.isfinite(times).all() or (times < 0).any():
             raise InvalidValue("SpikeList.times", times[~(times >= 0) | ~np.isfinite(times)][0], ">= 0 ms and finite")
-        if neurons.size and ((neurons != np.floor(neurons)).any() or (neurons < 0).any()):
-            raise InvalidValue("SpikeList.neurons", neurons.min(), "whole numbers >= 0")
+        bad = ~((neurons == np.floor(neurons)) & (neurons >= 0) & (neurons < 2**31))
+        if bad.any():
+            raise InvalidValue("SpikeList.neurons", neurons[bad][0], "whole numbers from 0 to 2**31 - 1")
         order = np.lexsort((neurons, times))
         object.__setattr__(self, "times", times[order])
         object.__setattr__(self, "neurons", neurons[order].astype(np.int32))

@@ -87,7 +87,9 @@ class Network:
                 raise InvalidValue(f"population: initial[{variable!r}]", array, f"finite, a number or of shape ({n},)")
             start[variable] = array
         made = Population(name, int(n), sampled, start, len(self.populations))
-        sampled.discretise(self.dt)  # so that what does not fit dt is said here, not when the network runs
+        sampled.discretise(self.dt)  # so that what does not fit is said here, not when the network runs
+        if isinstance(sampled, Source):
+            sampled.own_drive(made[:].index, self.dt, self.seed, 0)
         self.populations.append(made)
         return made
 
