@@ -21,7 +21,7 @@ SINGLE = [(c, f) for c, f in FIELDS if f.type == "float"]
 
 field = st.sampled_from(FIELDS)
 not_numbers = st.sampled_from(
-    ["1.0", "fast", True, False, 1j, b"2", object(), [], {}, ["1", "2"], [True, False], [[1.0], [1.0, 2.0]]]
+    [None, "1.0", "on", True, False, 1j, b"2", object(), [], {}, ["1", "2"], [True, False], [[1.0], [1.0, 2.0]]]
 )
 
 
