@@ -1,0 +1,311 @@
+"""A slow and obvious simulator: one neuron at a time, Python floats, a dictionary of what is under way.
+
+It takes a `Network` and reads what the user built: populations, projections, drives, readouts. It shares nothing with
+the lowering and the event loop; equations are written out again. What it takes from the models are the coefficients
+(`discretise`), which test_lif.py and test_izhikevich.py check against mathematics.
+
+Where a sum of floats depends on its order, the order is that of the documentation:
+  input     constant currents, drives in the order of `drive`, feedback, then synapses in the order of `connect`
+  arrivals  by step of emission; then by model of the presynaptic neuron, in the order of `connect`; then by presynaptic
+            neuron; then by the order of its synapses
+"""
+
+import math
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+
+import synfire as sf
+
+_WORD = 2**32
+
+
+def philox(counter, key):
+    """Philox4x32-10 on Python integers."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        p0, p1 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(p1 >> 32) ^ c[1] ^ k[0], p1 % _WORD, (p0 >> 32) ^ c[3] ^ k[1], p0 % _WORD]
+        k = [(k[0] + 0x9E3779B9) % _WORD, (k[1] + 0xBB67AE85) % _WORD]
+    return c
+
+
+def uniforms(seed, stream, pair, step):
+    """The two uniforms of a pair of neurons in a step."""
+    words = philox((pair, step % _WORD, step >> 32, stream), (seed % _WORD, seed >> 32))
+    return [((words[i] << 32 | words[i + 1]) >> 11) / 2**53 for i in (0, 2)]
+
+
+def normals(seed, stream, pair, step):
+    """The two normals of a pair of neurons in a step."""
+    first, second = uniforms(seed, stream, pair, step)
+    radius = math.sqrt(-2.0 * math.log(1.0 - first))
+    return [radius * math.cos(2.0 * math.pi * second), radius * math.sin(2.0 * math.pi * second)]
+
+
+class Outcome(NamedTuple):
+    """spikes: (step, neuron) per population; traces: per (population, variable) a row per step; the rest as it ends."""
+
+    spikes: dict
+    traces: dict
+    final: dict  # (population, variable): list over neurons
+    synapses: dict  # (population, tau_syn): list of currents over neurons
+    outputs: list
+    weights: list
+
+
+class Neuron:
+    """One neuron: its state by name, and its coefficients by name."""
+
+    def __init__(self, population, k, dt):
+        def own(value):
+            return float(np.broadcast_to(np.asarray(value), (population.size,))[k])
+
+        model = population.model
+        self.kind = type(model)
+        step, start = model.discretise(dt), model.initial_state()
+        self.coefficient = {name: own(value) for name, value in zip(step._fields, step, strict=True)}
+        self.state = {name: own(value) for name, value in zip(start._fields, start, strict=True)}
+        self.state.update({name: own(value) for name, value in population.initial.items()})
+        self.bias = 0.0  # constant currents
+        self.synapse = {}  # key of a synapse kind: [current, decay, gain]
+
+    def integrate(self, current):
+        """One step; whether it fires."""
+        c, s = self.coefficient, self.state
+        if self.kind is sf.LIF:
+            s["refractory"] = max(s["refractory"] - 1.0, 0.0)
+            if s["refractory"] == 0.0:
+                v_inf = c["v_rest"] + c["r_m"] * current
+                s["v"] = v_inf + (s["v"] - v_inf) * c["decay_m"]
+            return s["v"] >= c["v_threshold"]
+        if self.kind is sf.Izhikevich:
+            v, u = s["v"], s["u"]
+            for _ in range(2):
+                v = v + c["dt_half"] * (0.04 * (v * v) + 5.0 * v + 140.0 - u + current)
+            s["v"], s["u"] = v, u + c["dt"] * (c["a"] * (c["b"] * v - u))
+            return v >= c["v_threshold"]
+        s["margin"] = current - c["level"]
+        return s["margin"] >= 0.0
+
+    def jump(self, weight):
+        """A delta synapse's sum of weights arrives."""
+        if self.kind is sf.Izhikevich or self.state["refractory"] == 0.0:
+            self.state["v"] += weight
+
+    def reset(self):
+        """It fired."""
+        c, s = self.coefficient, self.state
+        if self.kind is sf.LIF:
+            s["v"], s["refractory"] = c["v_reset"], c["refractory_steps"]
+        elif self.kind is sf.Izhikevich:
+            s["v"], s["u"] = c["c"], s["u"] + c["d"]
+
+
+def simulate(network, steps, teach=None):
+    """Run a network; everything that can be observed of it."""
+    dt = network.dt
+    cells = {p.number: [Neuron(p, k, dt) for k in range(p.size)] for p in network.populations}
+    synapses_of = _synapses(network, cells)
+    order = _order_of_delivery(network)
+    readers = [_Reader(readout, network, (teach or {}).get(readout)) for readout in network.readouts]
+    pending = defaultdict(float)  # (step, population, neuron, synapse key): sum of weights
+    spikes = {p.number: [] for p in network.populations}
+    traces = {(p.number, x): [] for p in network.populations for x in cells[p.number][0].state}
+    _add_constant_currents(network, cells)
+    for t in range(steps):
+        for (number, variable), rows in traces.items():
+            rows.append([cell.state[variable] for cell in cells[number]])
+        fired = defaultdict(list)
+        driven = _driven(network, cells, readers, t)
+        for number, members in cells.items():
+            for k, cell in enumerate(members):
+                current = driven[number][k]
+                for synapse in cell.synapse.values():
+                    current += synapse[2] * synapse[0]
+                    synapse[0] *= synapse[1]
+                if cell.integrate(current):
+                    fired[number].append(k)
+                    spikes[number].append((t, k))
+        for key, groups in order.items():
+            for sources in groups:
+                for pre in sources:
+                    for k in fired[pre]:
+                        for target, post, weight, delay in synapses_of[key].get((pre, k), ()):
+                            pending[t + delay, target, post, key] += weight
+        for due in [at for at in pending if at[0] == t]:
+            _, number, k, key = due
+            cell, weight = cells[number][k], pending.pop(due)
+            if key[0] is sf.Delta:
+                cell.jump(weight)
+            else:
+                cell.synapse[key][0] += weight
+        for reader in readers:
+            reader.see(t, fired)
+        for number, who in fired.items():
+            for k in who:
+                cells[number][k].reset()
+    return Outcome(
+        spikes,
+        traces,
+        {(number, x): [c.state[x] for c in cells[number]] for number, x in traces},
+        {
+            (number, key[1]): [c.synapse[key][0] for c in members]
+            for number, members in cells.items()
+            for key in members[0].synapse
+        },
+        [reader.outputs for reader in readers],
+        [reader.weight for reader in readers],
+    )
+
+
+def _synapses(network, cells):
+    """Per synapse kind: (population, neuron) -> its synapses in order. Gives cells their synaptic states."""
+    found = defaultdict(lambda: defaultdict(list))
+    for projection in network.projections:
+        key, target = projection.synapse.key, projection.target
+        kind = type(target.model)
+        if key[0] is not sf.Delta:
+            for population in network.populations:  # every neuron of the model gets the state: they are one group
+                if type(population.model) is kind:
+                    step = projection.synapse.discretise(network.dt, population.model)
+                    gain = np.broadcast_to(np.asarray(step.gain), (population.size,))
+                    for k, cell in enumerate(cells[population.number]):
+                        cell.synapse.setdefault(key, [0.0, float(step.decay_syn), float(gain[k])])
+        n = len(projection.pre)
+        weight, delay = (np.broadcast_to(np.asarray(x), (n,)).tolist() for x in (projection.weight, projection.delay))
+        for pre, post, w, d in zip(projection.pre.tolist(), projection.post.tolist(), weight, delay, strict=True):
+            found[key][projection.source.number, pre].append((target.number, post, w, d))
+    return found
+
+
+def _order_of_delivery(network):
+    """Per synapse kind: the presynaptic models in the order of `connect`, each as its populations in order.
+
+    Two models that receive the same synapse kind never meet in a sum, so they need no order between them.
+    """
+    order = {}
+    for projection in network.projections:
+        same = [p.number for p in network.populations if type(p.model) is type(projection.source.model)]
+        groups = order.setdefault(projection.synapse.key, [])
+        if same not in groups:
+            groups.append(same)
+    return order
+
+
+def _is_constant(drive):
+    return isinstance(drive, sf.Current) and drive.start == 0.0 and math.isinf(drive.stop)
+
+
+def _add_constant_currents(network, cells):
+    for driven in network.drives:
+        if _is_constant(driven.drive):
+            amplitude = np.broadcast_to(np.asarray(driven.drive.amplitude), (len(driven.view),)).tolist()
+            for i, k in enumerate(driven.view.index.tolist()):
+                cells[driven.view.population.number][k].bias += amplitude[i]
+
+
+def _driven(network, cells, readers, t):
+    """The current of every neuron before synapses add theirs."""
+    currents = {number: [cell.bias for cell in members] for number, members in cells.items()}
+    for driven in network.drives:
+        own, index = currents[driven.view.population.number], driven.view.index.tolist()
+        drive, n = driven.drive, len(index)
+        if isinstance(drive, sf.GaussianNoise):
+            mean, std = (np.broadcast_to(np.asarray(x), (n,)).tolist() for x in (drive.mean, drive.std))
+            draws = [x for pair in range((n + 1) // 2) for x in normals(network.seed, driven.stream, pair, t)]
+            for i, k in enumerate(index):
+                own[k] += mean[i] + std[i] * draws[i]
+        elif isinstance(drive, sf.Waveform):
+            row = t // round(drive.every / network.dt)
+            if row < len(drive.values):
+                for c, value in enumerate(drive.values[row].tolist()):
+                    for i, k in enumerate(index):
+                        weight = 1.0 if drive.weight is None else float(drive.weight[c, i])
+                        own[k] += value * weight
+        elif not _is_constant(drive) and round(drive.start / network.dt) <= t < drive.stop / network.dt:
+            amplitude = np.broadcast_to(np.asarray(drive.amplitude), (n,)).tolist()
+            for i, k in enumerate(index):
+                own[k] += amplitude[i]
+    for population in network.populations:
+        model, own = population.model, currents[population.number]
+        if isinstance(model, sf.Poisson):
+            stream = 2**31 + population.number
+            draws = [x for pair in range((len(own) + 1) // 2) for x in uniforms(network.seed, stream, pair, t)]
+            for k in range(len(own)):
+                own[k] += draws[k]
+        elif isinstance(model, sf.SpikeList):
+            for time, k in zip(model.times.tolist(), model.neurons.tolist(), strict=True):
+                if math.floor(time / network.dt + 1e-6) == t:
+                    own[k] = 1.0
+    for reader in readers:
+        for (number, k), back in reader.back.items():
+            currents[number][k] += back
+    return currents
+
+
+def _dot(x, y):
+    """Sum of products as plasticity.linear documents it: 32 partial sums, folded in halves, then the rest."""
+    lanes, whole = [0.0] * 32, len(x) - len(x) % 32
+    for i in range(whole):
+        lanes[i % 32] += x[i] * y[i]
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [lanes[i] + lanes[i + half] for i in range(half)]
+    total = lanes[0]
+    for i in range(whole, len(x)):
+        total += x[i] * y[i]
+    return total
+
+
+class _Reader:
+    """A readout with the three-factor rule."""
+
+    def __init__(self, readout, network, teaching):
+        self.readout, self.teaching = readout, teaching
+        self.feature = {}
+        for view in readout.views:
+            for k in view.index.tolist():
+                self.feature[view.population.number, k] = len(self.feature)
+        n = len(self.feature)
+        self.trace, self.weight = [0.0] * n, readout.weight.tolist()
+        per_step = float(np.exp(-network.dt / readout.tau_trace))
+        self.decay = per_step**readout.every
+        self.late = [per_step**left for left in range(readout.every - 1, -1, -1)]
+        self.outputs = []
+        self.back = {}
+
+    def see(self, t, fired):
+        every = self.readout.every
+        if t % every == 0:
+            self.trace = [x * self.decay for x in self.trace]
+        for number, who in fired.items():
+            for k in who:
+                if (number, k) in self.feature:
+                    self.trace[self.feature[number, k]] += self.late[t % every]
+        if t % every == every - 1:
+            self.update(t // every)
+
+    def update(self, row):
+        readout, teaching = self.readout, self.teaching
+        mean, scale = readout.mean.tolist(), readout.scale.tolist()
+        channels = range(readout.channels)
+        on = teaching is None or teaching.on is None or bool(teaching.on[row])
+        prediction = [0.0 for _ in channels]
+        if on:
+            features = [(x - m) * s for x, m, s in zip(self.trace, mean, scale, strict=True)]
+            prediction = [_dot(self.weight[c], features) for c in channels]
+            if teaching is not None:
+                rate = readout.rule.learning_rate * 2.0 / (1.0 + _dot(features, features) / len(features))
+                for c in channels:
+                    attention, target = float(teaching.attention[row, c]), float(teaching.target[row, c])
+                    step = rate * attention * (target - prediction[c])
+                    self.weight[c] = [w + step * x for w, x in zip(self.weight[c], features, strict=True)]
+        self.outputs.append(prediction)
+        if readout.feedback is not None:
+            for neuron, f in self.feature.items():
+                back = 0.0
+                for c in channels:
+                    back += float(readout.feedback[f, c]) * prediction[c]
+                self.back[neuron] = back

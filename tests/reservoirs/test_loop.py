@@ -1,0 +1,172 @@
+"""The compiled event loop equals a plain-Python one, bit for bit, on 200 random small networks."""
+
+import numpy as np
+import pytest
+from oracle import simulate
+
+import synfire as sf
+
+DT, STEPS, REPEATS = 0.5, 80, 50
+
+
+def lif(rng, n):
+    """Heterogeneous in every field but r_m."""
+    return sf.LIF(
+        tau_m=rng.uniform(5.0, 30.0, n), v_rest=rng.uniform(-68.0, -60.0, n), v_reset=rng.uniform(-75.0, -65.0, n),
+        v_threshold=rng.uniform(-55.0, -45.0, n), t_refractory=DT * rng.integers(0, 8, n),
+    )  # fmt: skip
+
+
+def izhikevich(rng, n):
+    square = rng.random(n) ** 2
+    return sf.Izhikevich(
+        a=rng.uniform(0.02, 0.1, n), b=rng.uniform(0.2, 0.25, n), c=-65 + 15 * square, d=8 - 6 * square
+    )
+
+
+def pairs(rng, n_pre, n_post, p=0.2):
+    """Explicit synapses in no order, some twice; one population onto itself has autapses."""
+    count = max(1, rng.binomial(n_pre * n_post, p))
+    return sf.Pairs(rng.integers(0, n_pre, count), rng.integers(0, n_post, count)), count
+
+
+def weights(rng, count, scale):
+    """Of both signs, a fifth of them zero."""
+    return rng.normal(0.0, scale, count) * (rng.random(count) < 0.8)
+
+
+def delays(rng, count, longest):
+    return DT * rng.integers(0, longest + 1, count)
+
+
+def sizes(rng, many):
+    return [int(n) for n in rng.integers(1, 9, many)]
+
+
+def everything(seed):
+    """Both models, several populations of each, sources, every drive, both synapse kinds, a readout with feedback."""
+    rng = np.random.default_rng([0, seed])
+    net = sf.Network(dt=DT, seed=seed)
+    a, b, c, d, e = sizes(rng, 5)
+    leaky = [
+        net.population(a, lif(rng, a), initial={"v": rng.uniform(-70.0, -50.0, a)}),
+        net.population(b, lif(rng, b)),
+    ]
+    bursting = [net.population(c, izhikevich(rng, c)), net.population(d, izhikevich(rng, d))]
+    noise = net.population(e, sf.Poisson(rate=rng.uniform(0.0, 400.0, e)))
+    played = net.population(4, sf.SpikeList(times=rng.uniform(0.0, DT * STEPS, 30), neurons=rng.integers(0, 4, 30)))
+    slow, fast = sf.Exponential(tau_syn=float(rng.uniform(2.0, 20.0))), sf.Exponential(tau_syn=1.0)
+    listeners = leaky + bursting
+    for pre in rng.permutation(6):
+        source = [*listeners, noise, played][pre]
+        for target in listeners:
+            for synapse, scale in ((sf.Delta(), 4.0), (slow, 3.0), (fast, 6.0)):
+                how, count = pairs(rng, len(source), len(target))
+                options = {"weight": weights(rng, count, scale), "delay": delays(rng, count, 12), "synapse": synapse}
+                net.connect(source, target, how, **options)
+    net.drive(leaky[0], sf.Current(amplitude=rng.uniform(5.0, 30.0, a)))
+    net.drive(bursting[0], sf.GaussianNoise(std=rng.uniform(0.0, 5.0, c), mean=rng.uniform(0.0, 8.0, c)))
+    net.drive(leaky[1], sf.Current(amplitude=rng.uniform(5.0, 30.0, b), start=4.0, stop=25.0))
+    net.drive(leaky[1][[0]], sf.Current(amplitude=3.0))
+    net.drive(
+        bursting[1], sf.Waveform(values=rng.normal(5.0, 5.0, (8, 2)), weight=rng.normal(1.0, 0.5, (2, d)), every=2.0)
+    )
+    net.drive(leaky[0][:1], sf.GaussianNoise(std=2.0))
+    std = rng.uniform(0.5, 2.0, c + d) * (rng.random(c + d) < 0.9)  # one feature in ten is left out
+    readout = net.readout(
+        bursting, 2, sf.ThreeFactor(learning_rate=0.05), every=1.0, tau_trace=20.0, mean=rng.uniform(0.0, 0.5, c + d),
+        std=std, weight=rng.normal(0.0, 0.2, (2, c + d)), feedback=rng.normal(0.0, 3.0, (c + d, 2)),
+    )  # fmt: skip
+    updates = STEPS // 2
+    gates = rng.choice([0.0, 0.2, 1.0], (updates, 2))
+    return net, {readout: sf.Teaching(rng.normal(size=(updates, 2)), gates, rng.random(updates) < 0.8)}
+
+
+def one_model_one_number(seed):
+    """LIF with equal parameters, equal weights and one delay for all; two populations, projections drawn by rule."""
+    rng = np.random.default_rng([1, seed])
+    net = sf.Network(dt=DT, seed=seed)
+    model = sf.LIF(tau_m=float(rng.uniform(5.0, 30.0)), t_refractory=DT * int(rng.integers(0, 6)), v_reset=-60.0)
+    first, second = (net.population(n, model, initial={"v": sf.uniform(-70.0, -45.0)}) for n in sizes(rng, 2))
+    delay, weight = DT * int(rng.integers(0, 5)), float(rng.uniform(-3.0, 6.0))
+    rules = (sf.FixedProbability(0.4), sf.FixedInDegree(2), sf.AllToAll(autapses=False))
+    net.connect(first, [first, second], rules[seed % 3], weight=weight, delay=delay)
+    net.connect(second, [second, first], rules[(seed + 1) % 3], weight=weight, delay=delay)
+    net.drive(first, sf.Current(amplitude=float(rng.uniform(10.0, 40.0))))
+    return net, None
+
+
+def two_readouts(seed):
+    """Izhikevich alone, exponential synapses, two readouts, one over more than 32 features and untaught."""
+    rng = np.random.default_rng([2, seed])
+    net = sf.Network(dt=DT, seed=seed)
+    n, m = int(rng.integers(33, 40)), int(rng.integers(2, 8))
+    large, small = net.population(n, izhikevich(rng, n)), net.population(m, izhikevich(rng, m))
+    synapse = sf.Exponential(tau_syn=float(rng.uniform(2.0, 10.0)))
+    for source, target in ((large, small), (small, large), (large, large)):
+        how, count = pairs(rng, len(source), len(target), 0.1)
+        options = {"weight": weights(rng, count, 4.0), "delay": delays(rng, count, 300), "synapse": synapse}
+        net.connect(source, target, how, **options)  # delays beyond 255 steps are kept in two bytes
+    net.drive(large, sf.GaussianNoise(std=4.0, mean=6.0))
+    net.drive(small, sf.GaussianNoise(std=4.0, mean=6.0))
+    every = DT * int(rng.integers(1, 5))
+    taught = net.readout([small, large[::2]], 3, sf.ThreeFactor(learning_rate=0.02), every=every, tau_trace=10.0)
+    net.readout(large, 1, sf.ThreeFactor(), every=DT, weight=rng.normal(0.0, 0.1, (1, n)))
+    updates = STEPS // taught.every
+    return net, {taught: sf.Teaching(rng.normal(size=(updates, 3)), rng.choice([0.0, 1.0], (updates, 3)))}
+
+
+def delta_chain(seed):
+    """Spikes played into LIF through delta synapses of weight enough to fire at once: order within the step decides."""
+    rng = np.random.default_rng([3, seed])
+    net = sf.Network(dt=DT, seed=seed)
+    played = net.population(3, sf.SpikeList(times=rng.uniform(0.0, DT * STEPS, 90), neurons=rng.integers(0, 3, 90)))
+    first, second = (net.population(n, lif(rng, n)) for n in sizes(rng, 2))
+    for source, target in ((played, first), (first, second), (second, first), (first, first)):
+        how, count = pairs(rng, len(source), len(target), 0.5)
+        net.connect(source, target, how, weight=weights(rng, count, 20.0), delay=delays(rng, count, 3))
+    return net, None
+
+
+@pytest.mark.parametrize(
+    "make", [everything, one_model_one_number, two_readouts, delta_chain], ids=lambda f: f.__name__
+)
+def test_compiled_loop_equals_plain_python_bit_for_bit(make):
+    spikes = 0
+    for seed in range(REPEATS):
+        net, teach = make(seed)
+        expected = simulate(net, STEPS, teach)
+        variables = list(expected.traces)
+        record = [sf.Trace(net.populations[p], x) for p, x in variables] + [sf.Spikes(p) for p in net.populations]
+        result = net.run(DT * STEPS, record=record, teach=teach)
+        for population in net.populations:
+            found = result.spikes(population)
+            steps = np.round(found.times / DT).astype(int).tolist()
+            assert list(zip(steps, found.neurons.tolist(), strict=True)) == expected.spikes[population.number]
+        for p, x in variables:
+            assert result.trace(net.populations[p], x).values.tolist() == expected.traces[p, x]
+        check_final(net, result, expected)
+        assert [output.tolist() for output in result.outputs] == expected.outputs
+        for number, weight in enumerate(expected.weights):
+            assert result.state[f"readout{number}.weight"].tolist() == weight
+        spikes += sum(len(train) for p, train in expected.spikes.items() if not is_source(net.populations[p]))
+    assert spikes > 20 * REPEATS  # the networks are not silent
+
+
+def is_source(population):
+    return isinstance(population.model, sf.Source)
+
+
+def check_final(net, result, expected):
+    """The state that a run leaves: neurons, and synaptic currents."""
+    begins = {}
+    for population in net.populations:
+        group = type(population.model).__name__.lower()
+        first = begins.get(group, 0)
+        begins[group] = last = first + population.size
+        for (p, x), values in expected.final.items():
+            if p == population.number:
+                assert result.state[f"{group}.{x}"][first:last].tolist() == values
+        kinds = [values for (p, _), values in expected.synapses.items() if p == population.number]
+        names = [name for name in result.state if name.startswith(f"{group}.synapse") and name.endswith(".current")]
+        assert sorted(result.state[name][first:last].tolist() for name in names) == sorted(kinds)
