@@ -56,7 +56,7 @@ class FixedProbability(Connectivity):
             while last < cells:
                 left = (cells - last) * self.p
                 gaps = rng.geometric(self.p, int(left + 4.0 * math.sqrt(left) + 16))
-                blocks.append(last + np.cumsum(gaps))
+                blocks.append(last + np.cumsum(np.minimum(gaps, cells + 1)))  # of a tiny p the sum would overflow
                 last = int(blocks[-1][-1])
             flat = np.concatenate(blocks)
             flat = flat[flat < cells]

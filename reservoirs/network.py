@@ -22,6 +22,7 @@ from ..neurons import (
     setup_generator,
     steps_in,
 )
+from ..neurons.parameters import as_numbers
 from ..plasticity.contract import Floats, ReadoutRule
 from .connectivity import Connectivity, FixedProbability
 from .memory import BYTES_PER_SYNAPSE, require
@@ -82,9 +83,10 @@ class Network:
         for variable, value in (initial or {}).items():
             if variable not in known:
                 raise InvalidValue("population: initial", variable, "a state variable: " + ", ".join(known))
-            array = np.asarray(draw(value), dtype=np.float64)
+            field, legal = f"population: initial[{variable!r}]", f"finite, a number or of shape ({n},)"
+            array = as_numbers(field, draw(value), legal)
             if array.shape not in ((), (n,)) or not np.isfinite(array).all():
-                raise InvalidValue(f"population: initial[{variable!r}]", array, f"finite, a number or of shape ({n},)")
+                raise InvalidValue(field, array, legal)
             start[variable] = array
         made = Population(name, int(n), sampled, start, len(self.populations))
         sampled.discretise(self.dt)  # so that what does not fit is said here, not when the network runs
@@ -262,7 +264,7 @@ class Network:
 
 
 def _shaped(field: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    array = np.asarray(value, dtype=np.float64)
+    array = as_numbers(field, value, f"a number or of shape {shape}")
     if not np.isfinite(array).all():
         raise InvalidValue(field, "a NaN or infinity", "finite")
     if array.shape not in ((), shape):
@@ -274,16 +276,13 @@ def _values(
     field: str, value: Any, i: NDArray[np.int64], j: NDArray[np.int64], shape: tuple[int, int]
 ) -> Floats | float:
     """One value per synapse, or one number for all of them."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidValue(field, value, "a number, an array or a Distribution") from None
+    array = as_numbers(field, value, "a number, an array or a Distribution")
     if not np.isfinite(array).all():
         raise InvalidValue(field, "a NaN or infinity", "finite")
     if array.ndim == 0:
         return float(array)
     if array.shape == i.shape:
-        return array.copy()
+        return array
     if array.shape == shape:
         return np.ascontiguousarray(array[i, j])
     raise InvalidValue(field, f"shape {array.shape}", f"a number, of shape {shape}, or of shape {i.shape} (synapses)")

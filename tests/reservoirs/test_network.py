@@ -1,0 +1,259 @@
+"""What a network refuses, when it refuses it, and what its draws depend on."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+import synfire as sf
+
+
+@pytest.fixture
+def net():
+    return sf.Network(dt=0.5, seed=1)
+
+
+@pytest.fixture
+def cells(net):
+    return net.population(5, sf.LIF(), name="cells")
+
+
+@pytest.mark.parametrize("dt", [0.0, -0.1, math.nan, math.inf, "0.1", None, True])
+def test_a_clock_that_cannot_tick_is_refused(dt):
+    with pytest.raises(sf.InvalidValue, match=r"Network\.dt: must be > 0 ms"):
+        sf.Network(dt=dt)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1", None])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(sf.InvalidValue, match=r"Network\.seed: must be a whole number from 0"):
+        sf.Network(dt=0.1, seed=seed)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.0, "5", None, True])
+def test_a_population_that_is_empty_or_no_number_is_refused(net, n):
+    with pytest.raises(sf.InvalidValue, match=r"population: n: must be a whole number >= 1"):
+        net.population(n, sf.LIF())
+    assert net.populations == []
+
+
+@pytest.mark.parametrize("model", [sf.LIF, "LIF", None, sf.Current()])
+def test_what_is_no_model_is_refused(net, model):
+    with pytest.raises(sf.InvalidValue, match="population: model"):
+        net.population(5, model)
+
+
+@pytest.mark.parametrize("name", ["cells", "a/b"])
+def test_a_name_that_is_taken_or_would_be_a_path_is_refused(net, cells, name):
+    with pytest.raises(sf.InvalidValue, match="population: name"):
+        net.population(5, sf.LIF(), name=name)
+
+
+@pytest.mark.parametrize(
+    "initial", [{"w": 0.0}, {"v": math.nan}, {"v": [1.0, 2.0]}, {"v": sf.uniform(0, 1) / 0.0}, {"v": "high"}]
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_an_initial_state_that_does_not_exist_or_fit_is_refused(net, initial):
+    with pytest.raises(sf.InvalidValue, match="population: initial"):
+        net.population(5, sf.LIF(), initial=initial)
+    assert net.populations == []
+
+
+def test_dt_above_a_time_constant_warns(net):
+    with pytest.warns(RuntimeWarning, match="LIF.tau_m = 0.2 ms is shorter than dt = 0.5 ms"):
+        net.population(5, sf.LIF(tau_m=0.2))
+
+
+def test_a_population_too_large_for_memory_is_refused_before_it_is_made(net):
+    began = time.perf_counter()
+    with pytest.raises(sf.TooLarge, match=r"population .*needs about .* GiB, .* GiB are free; make it smaller"):
+        net.population(10**13, sf.LIF())
+    assert time.perf_counter() - began < 1.0  # refused from an estimate; making it would take hours
+
+
+@pytest.mark.parametrize(
+    "how", [sf.FixedProbability(1.0), sf.AllToAll(), sf.FixedInDegree(10**6), sf.FixedProbability(0.5)]
+)
+def test_a_projection_too_large_for_memory_is_refused_before_it_is_made(net, how):
+    large = net.population(10**6, sf.Izhikevich())
+    began = time.perf_counter()
+    with pytest.raises(sf.TooLarge, match=r"connect .*needs about .* GiB.*lower p or the in-degree") as caught:
+        net.connect(large, large, how, weight=1.0)
+    assert time.perf_counter() - began < 1.0
+    assert isinstance(caught.value, MemoryError)
+    assert net.projections == []
+
+
+@pytest.mark.parametrize(
+    "weight, match",
+    [
+        (math.nan, "NaN or infinity"),
+        (math.inf, "NaN or infinity"),
+        (np.full((5, 5), np.nan), "NaN or infinity"),
+        (np.zeros((4, 5)), r"of shape \(5, 5\)"),
+        (np.zeros(7), r"of shape \(25,\) \(synapses\)"),
+        ("heavy", "a number, an array or a Distribution"),
+        ("1.0", "a number, an array or a Distribution"),
+        (None, "a number, an array or a Distribution"),
+        (sf.uniform(1.0, 2.0) * math.inf, "NaN or infinity"),
+    ],
+)
+def test_a_weight_that_is_not_finite_or_does_not_fit_is_refused(net, cells, weight, match):
+    with pytest.raises(sf.InvalidValue, match=f"connect: weight.*{match}"):
+        net.connect(cells, cells, sf.AllToAll(), weight=weight)
+    assert net.projections == []
+
+
+@pytest.mark.parametrize(
+    "delay, match",
+    [
+        (-0.5, ">= 0 ms"),
+        (-0.1, "."),
+        (0.3, r"a multiple of dt = 0\.5 ms.*use 0 or 0\.5, or lower dt"),
+        (math.nan, "NaN"),
+        (math.inf, "NaN or infinity"),
+        (0.5 * 65_536, "65535 steps"),
+        (np.full((5, 5), 0.7), r"multiple of dt.*use 0\.5 or 1"),
+        (sf.uniform(-3.0, -1.0), ">= 0 ms.*clip the distribution"),
+    ],
+)
+def test_a_delay_that_is_negative_or_off_the_grid_is_refused(net, cells, delay, match):
+    with pytest.raises(sf.InvalidValue, match=f"connect: delay.*{match}"):
+        net.connect(cells, cells, sf.AllToAll(), weight=1.0, delay=delay)
+    assert net.projections == []
+
+
+def test_a_drawn_delay_is_rounded_to_the_grid(net, cells):
+    (made,) = net.connect(cells, cells, sf.AllToAll(), weight=1.0, delay=sf.uniform(1.0, 3.0))
+    assert set(np.unique(made.delay)) <= {2, 3, 4, 5, 6}
+    assert len(np.unique(made.delay)) > 2
+
+
+@pytest.mark.parametrize("tau", [0.0, -5.0, math.nan, math.inf])
+def test_a_time_constant_that_is_none_is_refused(tau):
+    with pytest.raises(sf.InvalidValue, match=r"LIF\.tau_m: must be > 0 ms"):
+        sf.LIF(tau_m=tau)
+    with pytest.raises(sf.InvalidValue, match=r"Exponential\.tau_syn: must be > 0 ms"):
+        sf.Exponential(tau_syn=tau)
+
+
+def test_connect_wants_exactly_one_way_to_connect(net, cells):
+    for options in ({}, {"p": 0.1, "how": sf.AllToAll()}):
+        with pytest.raises(sf.InvalidValue, match="exactly one of a rule and p="):
+            net.connect(cells, cells, weight=1.0, **options)
+    with pytest.raises(sf.InvalidValue, match="connect: how"):
+        net.connect(cells, cells, "all", weight=1.0)
+
+
+def test_parts_of_other_networks_and_empty_parts_are_refused(net, cells):
+    other = sf.Network(dt=0.5).population(5, sf.LIF(), name="stranger")
+    for pre, post in ((other, cells), (cells, other), (cells, [cells, other]), (cells, 3), (cells[:0], cells)):
+        with pytest.raises(sf.InvalidValue, match=r"connect: p(re|ost)"):
+            net.connect(pre, post, sf.AllToAll(), weight=1.0)
+    assert net.projections == []
+    with pytest.raises(sf.InvalidValue, match="drive: target"):
+        net.drive(other, sf.Current())
+    with pytest.raises(sf.InvalidValue, match="readout: source"):
+        net.readout(other, 1, sf.ThreeFactor())
+
+
+def test_sources_do_not_listen(net, cells):
+    source = net.population(5, sf.Poisson())
+    with pytest.raises(sf.InvalidValue, match="a source does not"):
+        net.connect(cells, source, sf.AllToAll(), weight=1.0)
+    with pytest.raises(sf.InvalidValue, match="a source does not"):
+        net.drive(source, sf.Current())
+    with pytest.raises(sf.InvalidValue, match="a source is a population"):
+        net.drive(cells, sf.Poisson())
+
+
+@pytest.mark.parametrize(
+    "options, field",
+    [
+        ({"channels": 0}, "channels"), ({"channels": 1.5}, "channels"), ({"channels": True}, "channels"),
+        ({"rule": "FORCE"}, "rule"), ({"tau_trace": 0.0}, "tau_trace"), ({"tau_trace": math.nan}, "tau_trace"),
+        ({"every": 0.0}, "every"), ({"every": 0.3}, "every"), ({"every": -1.0}, "every"),
+        ({"mean": math.nan}, "mean"), ({"mean": np.zeros(4)}, "mean"), ({"std": -1.0}, "std"),
+        ({"weight": np.zeros((5, 2))}, "weight"), ({"weight": math.inf}, "weight"),
+        ({"feedback": np.zeros((2, 5))}, "feedback"), ({"feedback": "strong"}, "feedback"),
+    ],
+)  # fmt: skip
+def test_a_readout_that_does_not_fit_is_refused(net, cells, options, field):
+    with pytest.raises(sf.InvalidValue, match=f"readout: {field}"):
+        net.readout(cells, **{"channels": 2, "rule": sf.ThreeFactor(), **options})
+    assert net.readouts == []
+
+
+def test_a_readout_reads_one_model_and_every_neuron_once(net, cells):
+    with pytest.raises(sf.InvalidValue, match="several neuron models"):
+        net.readout([cells, net.population(3, sf.Izhikevich())], 1, sf.ThreeFactor())
+    net.readout([cells[:3], cells[2:]], 1, sf.ThreeFactor())
+    with pytest.raises(sf.InvalidValue, match="every neuron once"):
+        net.run(1.0)
+
+
+def test_a_network_without_populations_is_refused(net):
+    with pytest.raises(sf.InvalidValue, match="no populations"):
+        net.run(1.0)
+
+
+@pytest.mark.parametrize("duration", [-1.0, 0.3, math.nan, math.inf, "10"])
+def test_a_duration_that_is_no_whole_number_of_steps_is_refused(net, cells, duration):
+    with pytest.raises(sf.InvalidValue, match="run: duration"):
+        net.run(duration)
+
+
+@pytest.mark.parametrize(
+    "teaching, field",
+    [
+        (sf.Teaching(np.zeros((9, 2)), np.zeros((10, 2))), "target"),
+        (sf.Teaching(np.zeros((10, 1)), np.zeros((10, 2))), "target"),
+        (sf.Teaching(np.full((10, 2), np.nan), np.zeros((10, 2))), "target"),
+        (sf.Teaching(np.zeros((10, 2)), np.full((10, 2), -1.0)), "attention"),
+        (sf.Teaching(np.zeros((10, 2)), np.full((10, 2), np.inf)), "attention"),
+        (sf.Teaching(np.zeros((10, 2)), np.zeros((10, 2)), np.ones(9, bool)), "on"),
+    ],
+)
+def test_teaching_that_does_not_fit_the_run_is_refused(net, cells, teaching, field):
+    readout = net.readout(cells, 2, sf.ThreeFactor())
+    with pytest.raises(sf.InvalidValue, match=rf"Teaching\.{field}"):
+        net.run(10.0, teach={readout: teaching})
+
+
+def test_state_of_another_network_is_refused(net, cells):
+    state = net.simulation().initial_state()
+    for broken in ({}, {**state, "lif.v": np.zeros(4)}):
+        with pytest.raises(sf.InvalidValue, match=r"state\['.*another network's state"):
+            net.run(1.0, state=broken)
+
+
+def test_weights_of_a_matrix_go_to_the_pairs_that_exist(net):
+    pre, post = net.population(3, sf.LIF()), net.population(4, sf.LIF())
+    table = np.arange(12.0).reshape(3, 4)
+    (made,) = net.connect(pre, post, sf.Pairs([2, 0, 2], [1, 3, 1]), weight=table, delay=table * 0.5)
+    assert made.weight.tolist() == [9.0, 3.0, 9.0]
+    assert made.delay.tolist() == [9, 3, 9]
+
+
+def test_draws_of_one_population_or_projection_do_not_depend_on_the_others_sizes():
+    found = []
+    for n in (3, 30):
+        net = sf.Network(dt=0.5, seed=9)
+        first = net.population(n, sf.LIF(tau_m=sf.uniform(10.0, 20.0)))
+        second = net.population(8, sf.LIF(tau_m=sf.uniform(10.0, 20.0)))
+        net.connect(first, second, p=0.5, weight=sf.uniform(0.0, 1.0))
+        (made,) = net.connect(second, second, p=0.5, weight=sf.uniform(0.0, 1.0))
+        found.append((second.model.tau_m, made.pre, made.post, made.weight))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_shown_to_a_network_is_not_changed(net):
+    values, table = np.full(4, 20.0), np.ones((4, 4))
+    cells = net.population(4, sf.LIF(tau_m=values), initial={"v": values - 80.0})
+    net.connect(cells, cells, sf.AllToAll(), weight=table)
+    values[:], table[:] = -1.0, np.nan
+    assert cells.model.tau_m.tolist() == [20.0] * 4
+    assert cells.initial["v"].tolist() == [-60.0] * 4
+    assert np.isfinite(net.projections[0].weight).all()
