@@ -75,7 +75,7 @@ class Parameters:
             if "unit" in field.metadata and isinstance(value, np.ndarray):
                 name = f"{type(self).__name__}.{field.name}"
                 if value.ndim != 1:
-                    raise InvalidValue(name, f"shape {value.shape}", "a number or of shape (n,)", "one value per neuron")
+                    raise InvalidValue(name, f"shape {value.shape}", "a number or of shape (n,)")
                 if first and value.shape != first[1]:
                     raise InvalidValue(name, f"shape {value.shape}", f"a number or of shape {first[1]}, as {first[0]}")
                 first = first or (field.name, value.shape)

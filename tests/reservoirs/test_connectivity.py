@@ -87,9 +87,9 @@ def test_probability_connects_each_pair_independently(p):
     # every place is as likely as any other, the first and the last too: binomial over repeats
     assert tables.sum(0).max() <= stats.binom.isf(1e-8, repeats, p)  # 3000 places: 1 in 30,000 seeds would fail
     assert tables.sum(0).min() >= stats.binom.ppf(1e-8, repeats, p)
-    # neighbours in the flat order are independent: the gaps are geometric
-    flat = tables.reshape(repeats, -1) - p
-    assert abs((flat[:, 1:] * flat[:, :-1]).mean()) < 4 * sigma**2 / math.sqrt(cells)
+    if cells * p**2 > 100:  # neighbours in the flat order are independent; for fewer there is no normal limit
+        flat = tables.reshape(repeats, -1) - p
+        assert abs((flat[:, 1:] * flat[:, :-1]).mean()) < 4 * sigma**2 / math.sqrt(cells)
 
 
 def test_probability_zero_and_one_are_certain():

@@ -1,0 +1,204 @@
+"""Recording sees and does not touch: whatever is kept, wherever it goes and however a run is cut: the same bits."""
+
+import h5py
+import numpy as np
+import pytest
+
+import synfire as sf
+from synfire.reservoirs.simulation import Simulation
+
+
+def network():
+    """Two merged populations of LIF, noise, delays, a readout that learns and feeds back. Returns it and its parts."""
+    rng = np.random.default_rng(0)
+    net = sf.Network(dt=0.5, seed=3)
+    cells = net.population(30, sf.LIF(t_refractory=2.0), name="cells")
+    others = net.population(10, sf.LIF(t_refractory=2.0), name="others")
+    net.drive(cells, sf.GaussianNoise(mean=18.0, std=20.0))
+    net.drive(others, sf.Current(amplitude=15.5))
+    weights = {"weight": sf.uniform(-1.0, 3.0), "delay": sf.uniform(0.0, 9.0)}
+    net.connect(cells, [cells, others], p=0.3, **weights)
+    net.connect(others, [cells, others], p=0.3, synapse=sf.Exponential(tau_syn=4.0), **weights)
+    feedback = rng.normal(0.0, 1.0, (30, 2))
+    readout = net.readout(cells, 2, sf.ThreeFactor(learning_rate=0.01), every=1.5, feedback=feedback)
+    teaching = sf.Teaching(rng.normal(size=(200, 2)), rng.choice([0.0, 1.0], (200, 2)), rng.random(200) < 0.9)
+    return net, cells, others, readout, teaching
+
+
+def everything(cells, others):
+    return [
+        sf.Spikes(cells), sf.Spikes(others), sf.Trace(cells, "v"), sf.Trace(others[2:5], "refractory", every=1.0),
+        sf.Trace(others, "current", every=2.5),
+    ]  # fmt: skip
+
+
+def observed(result, cells, others):
+    """All that was recorded, as a list of arrays."""
+    spikes = [array for part in (cells, others) for array in result.spikes(part)]
+    traces = [result.trace(cells, "v"), result.trace(others[2:5], "refractory"), result.trace(others, "current")]
+    return [*spikes, *(array for trace in traces for array in trace), *result.outputs]
+
+
+def assert_same(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def assert_same_state(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The unbroken run that others are compared with: 151 ms, which is no multiple of any period."""
+    net, cells, others, readout, teaching = network()
+    result = net.run(151.0, record=everything(cells, others), teach={readout: teaching})
+    assert len(result.spikes(cells).times) > 200
+    assert len(result.spikes(others).times) > 0
+    return observed(result, cells, others), result.state
+
+
+def test_what_is_recorded_changes_no_result(whole):
+    for record in (lambda c, o: [], lambda c, o: [sf.Spikes(c[:3])], lambda c, o: [sf.Trace(o, "v", every=5.0)]):
+        net, cells, others, readout, teaching = network()
+        result = net.run(151.0, record=record(cells, others), teach={readout: teaching})
+        assert_same_state(result.state, whole[1])
+        np.testing.assert_array_equal(result.outputs[0], whole[0][-1])
+
+
+@pytest.mark.parametrize("cuts", [(150,), (1, 2, 3), (7, 64, 65), (151, 301)])
+def test_stopping_and_going_on_is_the_unbroken_run(whole, cuts):
+    net, cells, others, readout, teaching = network()
+    parts, state, first = [], None, 0
+    for last in (*cuts, 302):
+        rest = sf.Teaching(teaching.target[first // 3 :], teaching.attention[first // 3 :], teaching.on[first // 3 :])
+        result = net.run(
+            (last - first) * 0.5, record=everything(cells, others), teach={readout: rest}, state=state, progress=False
+        )
+        assert result.start == first * 0.5
+        assert result.stop == last * 0.5
+        parts.append(observed(result, cells, others))
+        state, first = result.state, last
+    neurons = {6, 9, 12}  # of traces: the same in every part
+    joined = [parts[0][i] if i in neurons else np.concatenate([p[i] for p in parts]) for i in range(len(parts[0]))]
+    assert_same(joined, whole[0])
+    assert_same_state(state, whole[1])
+
+
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_the_size_of_chunks_changes_no_result(whole, size, monkeypatch):
+    advance = Simulation.advance
+    calls = []
+
+    def smaller(self, state, steps, **options):
+        calls.append(steps)
+        return advance(self, state, min(steps, size), **options)
+
+    monkeypatch.setattr(Simulation, "advance", smaller)
+    net, cells, others, readout, teaching = network()
+    result = net.run(151.0, record=everything(cells, others), teach={readout: teaching})
+    assert len(calls) >= 302 / size
+    assert_same(observed(result, cells, others), whole[0])
+    assert_same_state(result.state, whole[1])
+
+
+def test_a_full_buffer_of_spikes_changes_no_result(whole, monkeypatch):
+    import synfire.reservoirs.simulation as module
+
+    monkeypatch.setattr(module, "_EVENTS", 1)  # room for four steps of all neurons firing
+    net, cells, others, readout, teaching = network()
+    result = net.run(151.0, record=everything(cells, others), teach={readout: teaching})
+    assert_same(observed(result, cells, others), whole[0])
+
+
+def test_a_file_holds_what_memory_would(whole, tmp_path):
+    net, cells, others, readout, teaching = network()
+    path = tmp_path / "run.h5"
+    result = net.run(151.0, record=everything(cells, others), teach={readout: teaching}, stream=str(path))
+    assert_same(observed(result, cells, others), whole[0])
+    assert [p.name for p in tmp_path.iterdir()] == ["run.h5"]
+    with h5py.File(path) as file:
+        assert len(file["spikes/lif/steps"]) == len(whole[0][0]) + len(whole[0][2])
+
+
+def test_a_file_that_cannot_be_written_is_said_so(tmp_path):
+    net, cells, *_ = network()
+    with pytest.raises(sf.SynfireError, match="stream: cannot write"):
+        net.run(1.0, record=[sf.Spikes(cells)], stream=str(tmp_path / "no such folder" / "run.h5"))
+
+
+def test_samples_are_taken_at_multiples_of_every_from_the_start_of_time():
+    net, cells, *_ = network()
+    result = net.run(10.0, record=[sf.Trace(cells[[4, 1]], "v", every=2.5)])
+    trace = result.trace(cells[[4, 1]], "v")
+    np.testing.assert_array_equal(trace.times, [0.0, 2.5, 5.0, 7.5])
+    np.testing.assert_array_equal(trace.neurons, [4, 1])
+    np.testing.assert_array_equal(trace.values[0], [-65.0, -65.0])  # before anything happened
+    later = net.run(5.0, record=[sf.Trace(cells[[4, 1]], "v", every=2.5)], state=net.run(6.0).state)
+    np.testing.assert_array_equal(later.trace(cells[[4, 1]], "v").times, [7.5, 10.0])
+    np.testing.assert_array_equal(later.trace(cells[[4, 1]], "v").values[0], trace.values[3])
+
+
+def test_requests_for_one_variable_at_two_periods_are_both_served():
+    net, cells, *_ = network()
+    both = net.run(12.0, record=[sf.Trace(cells[:2], "v", every=1.0), sf.Trace(cells[1:4], "v", every=1.5)])
+    alone = net.run(12.0, record=[sf.Trace(cells[:4], "v")])
+    trace, every_step = both.trace(cells[:4], "v"), alone.trace(cells[:4], "v")
+    shared = np.isin(every_step.times, trace.times)
+    assert {0.0, 1.0, 1.5, 2.0, 3.0} <= set(trace.times)
+    np.testing.assert_array_equal(trace.values, every_step.values[shared])
+
+
+def test_an_interrupt_keeps_what_was_done_and_the_run_can_go_on(whole, monkeypatch):
+    from synfire.reservoirs.progress import Progress
+
+    calls = []
+
+    def pressed(self, steps):
+        calls.append(steps)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "advance", pressed)
+    net, cells, others, readout, teaching = network()
+    result = net.run(151.0, record=everything(cells, others), teach={readout: teaching})
+    done = int(result.state["step"][0])
+    assert result.interrupted
+    assert 0 < done < 302
+    assert result.stop == done * 0.5
+    part = observed(result, cells, others)
+    for kept, full in zip(part, whole[0], strict=True):
+        np.testing.assert_array_equal(kept, full[: len(kept)])
+    before = whole[0][0] < result.stop
+    assert len(part[0]) == before.sum()
+    rest = sf.Teaching(teaching.target[done // 3 :], teaching.attention[done // 3 :], teaching.on[done // 3 :])
+    monkeypatch.undo()
+    assert_same_state(net.run(151.0 - result.stop, teach={readout: rest}, state=result.state).state, whole[1])
+
+
+def test_what_was_not_recorded_or_does_not_exist_is_said_so():
+    net, cells, others, *_ = network()
+    result = net.run(1.0, record=[sf.Spikes(cells[:3]), sf.Trace(cells[:3], "v")])
+    for missing in (lambda: result.spikes(others), lambda: result.spikes(cells)):
+        with pytest.raises(sf.InvalidValue, match="recorded"):
+            missing()
+    with pytest.raises(sf.InvalidValue, match="add a Trace"):
+        result.trace(cells, "v")
+    with pytest.raises(sf.UnknownName, match=r"one of .*refractory.*got 'w'"):
+        net.run(1.0, record=[sf.Trace(cells, "w")])
+    with pytest.raises(sf.InvalidValue, match=r"Trace\.every"):
+        net.run(1.0, record=[sf.Trace(cells, "v", every=0.7)])
+    with pytest.raises(sf.InvalidValue, match="record: must be Spikes"):
+        net.run(1.0, record=[cells])
+
+
+def test_running_does_not_change_the_state_it_starts_from():
+    net, *_ = network()
+    simulation = net.simulation()
+    state = simulation.initial_state()
+    before = {name: array.copy() for name, array in state.items()}
+    simulation.advance(state, 50)
+    assert_same_state(state, before)
