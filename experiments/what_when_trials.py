@@ -74,33 +74,32 @@ class Learner:
     resets: bool = False
 
 
-def learner(name: str, gate: str, learning_rate: float) -> Learner:
+def learner(name: str, gate: str, learning_rate: float, setting: float | None = None) -> Learner:
     """A learner by name; `gate` and `learning_rate` are those of the circuit's three-factor rule.
 
-    three_factor, three_factor_<gate>, merged, force_<merged|split>_<no_reset|reset|forgetting>
+    three_factor, three_factor_<gate>, merged, force_<merged|split>_<no_reset|reset|forgetting>. `setting` is what is
+    tuned: the learning rate of `merged`, alpha of FORCE, the forgetting factor of FORCE with forgetting.
     """
-    parts = name.split("_")
-    if parts[0] == "force":
-        forgetting = 0.999 if parts[-1] == "forgetting" else 1.0
-        rule = RecursiveLeastSquares if parts[1] == "merged" else ChannelwiseRecursiveLeastSquares
+    if name.startswith("force"):
+        forgets = name.endswith("forgetting")
+        alpha = 1.0 if forgets or setting is None else setting
+        forgetting = (0.999 if setting is None else setting) if forgets else 1.0
+        merged = name.startswith("force_merged")
+        kind = RecursiveLeastSquares if merged else ChannelwiseRecursiveLeastSquares
         return Learner(
-            rule=rule(alpha=1.0, forgetting=forgetting),
-            gate="none" if parts[1] == "merged" else "full",
-            product=parts[1] == "split",
+            rule=kind(alpha=alpha, forgetting=forgetting),
+            gate="none" if merged else "full",
+            product=not merged,
             every=5,
-            resets=parts[-1] == "reset" and parts[-2] != "no",
+            resets=name.endswith("_reset") and not name.endswith("no_reset"),
         )
     if name == "merged":
-        return Learner(rule=ThreeFactor(learning_rate=learning_rate), gate="none", product=False)
-    gate = parts[2] if len(parts) > 2 else gate
-    # a gate that is wide open takes smaller steps, or noise accumulates where nothing corrects it
-    local = ThreeFactor(learning_rate=2e-4 if gate == "soft" else 1e-4)
-    rate_rule = ThreeFactor(learning_rate=learning_rate) if len(parts) == 2 else local
-    return Learner(
-        rule=PredictionGated(rule=rate_rule, threshold=0.1) if gate == "prediction" else rate_rule,
-        gate=gate,
-        product=True,
-    )
+        return Learner(rule=ThreeFactor(learning_rate=setting or learning_rate), gate="none", product=False)
+    if name.startswith("three_factor_"):  # a gate that is wide open takes smaller steps, or noise accumulates
+        gate = name.removeprefix("three_factor_")
+        learning_rate = 2e-4 if gate == "soft" else 1e-4
+    rule = ThreeFactor(learning_rate=learning_rate)
+    return Learner(rule=PredictionGated(rule=rule) if gate == "prediction" else rule, gate=gate, product=True)
 
 
 class Reservoir:
@@ -171,8 +170,7 @@ class Reservoir:
             network.drive(population, Current(amplitude=uniform(3.0, 8.0)))
             network.drive(population, Waveform(values=pulse, weight=part[None], every=1.0))
         back = circuit.feedback * rng.uniform(-1.0, 1.0, (n, 2))
-        network.readout([e, i], 2, rule, tau_trace=30.0, every=1.0, mean=mean, std=std,
-                        feedback=back if circuit.feedback else None)  # fmt: skip
+        network.readout([e, i], 2, rule, tau_trace=30.0, every=1.0, mean=mean, std=std, feedback=back)
         return network
 
     def _start(self, network: Network) -> State:
