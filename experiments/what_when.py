@@ -102,7 +102,7 @@ PRESETS = {
     ),
     # a smaller reservoir and fewer trials, so that it ends within minutes: read its checks as qualitative
     "laptop": Config(
-        seeds=3, neurons=400, trials=60, tuning_trials=20, control_seeds=1, map_draws=2, robustness_seeds=1,
+        seeds=2, neurons=600, trials=60, tuning_trials=20, control_seeds=1, map_draws=2, robustness_seeds=1,
         jitters=(0.0, 0.5, 2.0), feedbacks=(0.0, 0.2, 0.4), force_neurons=0,
     ),
     "paper": Config(),
@@ -141,7 +141,7 @@ def tune(circuit: str, name: str, neurons: int, trials: int, seed: int) -> dict[
     return {
         "settings": np.array(GRID[name]),
         "errors": np.array(errors),
-        "best": np.array(GRID[name][np.argmin(errors)]),
+        "best": np.array(GRID[name][np.argmin(np.nan_to_num(errors, nan=np.inf))]),
     }
 
 
@@ -253,11 +253,11 @@ def _subspaces(what: Floats, when: Floats) -> tuple[float, float]:
     """Smallest principal angle in degrees, and the largest |cosine| of any two rows; dependent rows are dropped."""
     from scipy.linalg import subspace_angles
 
+    if not (np.isfinite(what).all() and np.isfinite(when).all() and np.any(when) and np.any(what)):
+        return float("nan"), float("nan")  # nothing learned yet, or least squares with forgetting diverged
     left, singular, _ = np.linalg.svd(what.T, full_matrices=False)
     span = left[:, singular > 1e-6 * max(singular.max(), 1e-300)]
     rows = [a / max(np.linalg.norm(a), 1e-300) for a in what], [b / max(np.linalg.norm(b), 1e-300) for b in when]
-    if not span.size or not np.any(when):
-        return float("nan"), float("nan")
     return float(np.degrees(subspace_angles(span, when.T).min())), float(
         np.abs(np.array(rows[0]) @ np.array(rows[1]).T).max()
     )

@@ -7,6 +7,7 @@ from .distribution import Distribution, Sampler, gamma, lognormal, normal, unifo
 from .encoder import encode_latency, encode_rate
 from .errors import InvalidValue, SynfireError, TooLarge, UnknownName, UnreadableFile
 from .izhikevich import Izhikevich
+from .izhikevich_2007 import Izhikevich2007
 from .lif import LIF
 from .maths import Value, exp, where
 from .model import Neuron, Step
@@ -25,6 +26,7 @@ __all__ = [
     "GaussianNoise",
     "InvalidValue",
     "Izhikevich",
+    "Izhikevich2007",
     "Neuron",
     "Parameters",
     "Poisson",
