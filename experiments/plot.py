@@ -62,13 +62,15 @@ def raster(result: Result, ax: Axes | None = None) -> Figure:
     """
     with style():
         axes = _own_axes((7.0, 4.5)) if ax is None else ax
+        recorded = _recorded("plot.raster", result)
+        size = _size(sum(len(spikes.times) for _, _, spikes in recorded))
         first, middles, names = 0, [], []
-        for number, (population, index, spikes) in enumerate(_recorded("plot.raster", result)):
+        for number, (population, index, spikes) in enumerate(recorded):
             place = np.zeros(population.size, dtype=np.int64)
             place[index] = np.arange(first, first + len(index))
             axes.plot(
                 spikes.times, place[spikes.neurons], linestyle="none", marker="." if len(index) > 50 else "|",
-                markersize=_size(len(spikes.times)), markeredgewidth=0.0 if len(index) > 50 else 1.0,
+                markersize=size, markeredgewidth=0.0 if len(index) > 50 else 1.0,
                 color=_colour(number), rasterized=True,
             )  # fmt: skip
             if first:
