@@ -88,23 +88,52 @@ def force_sine(
     output, alone = np.concatenate(outputs), done - steps["free"]
     last = slice(alone - round(1e3 / frequency / dt), alone)
     found["learning_error"] = _relative_error(output[last], target[last])
-    found |= resemblance(output[alone:], target[alone:], dt, frequency)
+    found |= resemblance(times[alone:], output[alone:], frequency)
     some = slice(None, None, max(1, round(points_every / dt)))
     found |= {"times": times[some], "output": output[some], "target": target[some]}
     found["phase_ends"] = dt * np.cumsum(list(steps.values()))
     return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
 
 
-def resemblance(output: Floats, target: Floats, dt: float, frequency: float) -> dict[str, float]:
-    """How like a sine of this frequency (Hz) an output is, in phase and out of it; both of shape (steps of dt ms,).
+def resemblance(times: Floats, output: Floats, frequency: float) -> dict[str, float]:
+    """How like sin(2 pi frequency t) an output is, in phase and out of it; times ms, evenly spaced, frequency in Hz.
 
     Returns      correlation, error, best_correlation, lag and peak, as `force_sine` says; a constant output correlates
                  with nothing: 0
     """
-    period = round(1e3 / frequency / dt)
-    times = dt * np.arange(len(output))
-    # the target's phase is free: regress on the sine a quarter of a period on as well
-    waves = [np.sin(2e-3 * np.pi * frequency * times), np.cos(2e-3 * np.pi * frequency * times)]
-    lags = dt * np.arange(-(period // 2), period - period // 2)
-    values = [_correlation(output, np.roll(target, 0)) for _ in waves[:0]]
-    raise NotImplementedError
+    period = 1e3 / frequency
+    lags = period * np.arange(-50, 50) / 100.0
+    shifted = [_correlation(output, np.sin(2.0 * np.pi * (times - lag) / period)) for lag in lags]
+    target, best = np.sin(2.0 * np.pi * times / period), int(np.argmax(shifted))
+    padded = 16 * len(output)  # reads the peak between the bins that the duration allows
+    power = np.abs(np.fft.rfft(np.hanning(len(output)) * (output - output.mean()), padded))
+    return {
+        "correlation": _correlation(output, target),
+        "error": _relative_error(output, target),
+        "best_correlation": shifted[best],
+        "lag": float(lags[best]),
+        "peak": 1e3 * float(np.argmax(power)) / (padded * float(times[1] - times[0])),
+    }
+
+
+def _correlation(x: Floats, y: Floats) -> float:
+    x, y = x - x.mean(), y - y.mean()
+    size = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / size) if size > 0.0 else 0.0
+
+
+def _relative_error(output: Floats, target: Floats) -> float:
+    return float(np.sqrt(np.mean((output - target) ** 2) / np.mean(target**2)))
+
+
+def _network(neurons: int, seed: int, dt: float, gain: float, feedback: float, alpha: float) -> Network:
+    network = Network(dt=dt, seed=seed)
+    model = Izhikevich2007()
+    cells = network.population(neurons, model, initial={"v": uniform(model.v_rest, model.v_threshold)})
+    weight = gain / (SPARSITY * np.sqrt(neurons) * TAU) * normal(0.0, 1.0)
+    network.connect(cells, cells, FixedProbability(SPARSITY), weight=weight, synapse=Exponential(tau_syn=TAU))
+    network.drive(cells, Current(amplitude=BIAS))
+    encoder = feedback * setup_generator(seed, 8, ENCODER).uniform(-1.0, 1.0, (neurons, 1))
+    rule = RecursiveLeastSquares(alpha=alpha)
+    network.readout(cells, 1, rule, tau_trace=TAU, every=dt, std=TAU, feedback=encoder)
+    return network

@@ -148,6 +148,9 @@ def _ends(record: Any) -> Any:
                 label=f"end of block {block}",
                 error_kw={"lw": 0.8},
             )
+        for k, name in enumerate(names):
+            if not np.isfinite(record.metrics[f"error_end_block4_{circuit}.{name}"]["value"]):
+                axis.text(k, 0.01, "diverged", rotation=90, ha="center", va="bottom", fontsize=8)
         axis.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=6)
         axis.set(title=_NAMES[circuit], ylabel="test error (RMSE)")
         axis.legend(fontsize=7, ncol=4, frameon=False)

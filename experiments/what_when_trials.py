@@ -20,7 +20,16 @@ from ..plasticity import (
 )
 from ..reservoirs import FixedProbability, Network, Teaching
 from .what_when_task import (
-    AFTER, BEFORE, Block, amplitude, attention, draw_events, error, expectation, peak_times, profile,
+    AFTER,
+    BEFORE,
+    Block,
+    amplitude,
+    attention,
+    draw_events,
+    error,
+    expectation,
+    peak_times,
+    profile,
 )  # fmt: skip
 
 __all__ = ["CLOSED_LOOP", "EXACT", "Circuit", "Learner", "Reservoir", "learner", "ridge_error", "run_blocks"]
@@ -252,7 +261,8 @@ def ridge_error(reservoir: Reservoir, block: Block) -> float:
 def _learn_what(what: Floats, mean_trace: Floats, event: int) -> Floats:
     """The two-factor rule of the identity readout, once per trial: mean activity times identity error."""
     surprise = (np.arange(2) == event) - what @ mean_trace
-    return what + _WHAT_RATE * np.outer(surprise, mean_trace) / (mean_trace @ mean_trace)
+    change: Floats = np.outer(surprise, mean_trace) / (mean_trace @ mean_trace)
+    return what + _WHAT_RATE * change
 
 
 def _output(how: Learner, when: Floats, what: Floats, mean_trace: Floats) -> Floats:

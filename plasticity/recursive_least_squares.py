@@ -6,8 +6,8 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from numba.extending import register_jitable
+from numpy.typing import NDArray
 
 from ..neurons import parameter
 from .contract import Floats, ReadoutRule

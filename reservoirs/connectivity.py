@@ -12,7 +12,8 @@ from ..neurons import InvalidValue
 
 __all__ = ["AllToAll", "Connectivity", "FixedInDegree", "FixedProbability", "OneToOne", "Pairs"]
 
-Pre, Post = NDArray[np.int64], NDArray[np.int64]
+Pre = NDArray[np.int64]
+Post = NDArray[np.int64]
 
 
 class Connectivity:

@@ -117,8 +117,6 @@ def _link(groups: Sequence[LoweredGroup], pre: int, post: int, receptor: int, me
     narrow = np.uint16 if groups[post].size <= 2**16 else np.uint32
     if isinstance(delay, np.ndarray):
         delay = delay.astype(np.uint8 if delay.max(initial=0) < 256 else np.uint16)
-    else:
-        delay = int(delay)
     return LoweredLink(pre, receptor, indptr, target.astype(narrow), weight, delay)
 
 

@@ -87,7 +87,7 @@ def full_name(simulation: Any, view: PopulationView, variable: str) -> str:
         return f"{group}.{variable}"
     if len(short) != 1:
         raise UnknownName("Trace.variable", variable, [name[len(group) + 1 :] for name in own])
-    return short[0]
+    return str(short[0])
 
 
 class Sink(Protocol):

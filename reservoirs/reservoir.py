@@ -100,7 +100,7 @@ class Reservoir(Parameters):
     w_input: float = parameter(7.0, "units of current", above=0.0)
     w_excitatory: float = parameter(0.5, "units of current", at_least=0.0)
     w_inhibitory: float = parameter(2.0, "units of current", at_least=0.0)
-    bias: Value = parameter(0.0, "units of current")  # noqa: RUF009
+    bias: Value = parameter(0.0, "units of current")
     tau_excitatory: float = parameter(5.0, "ms", above=0.0)
     tau_inhibitory: float = parameter(8.0, "ms", above=0.0)
     delay: float | Distribution = dataclasses.field(default_factory=lambda: uniform(1.0, 10.0))

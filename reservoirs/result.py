@@ -86,7 +86,7 @@ class Result:
         if not np.isin(wanted, plan.index).all():
             raise InvalidValue("Result.trace", f"{variable} of {view.population.name!r}", "recorded", "add a Trace")
         rows = self._sink.get(f"samples/{name}")[:, np.searchsorted(plan.index, wanted)]
-        times = (plan.samples_before(self._first) + np.arange(len(rows))) * plan.every * self.dt
+        times = (plan.samples_before(self._first) + np.arange(len(rows), dtype=np.float64)) * plan.every * self.dt
         return TraceData(times, rows, view.index)
 
     @property

@@ -150,7 +150,13 @@ class Simulation:
                 g = self._group_of[readout.views[0].population.number]
                 drives.append(DriveSlot(FeedbackStep(slot.feedback_current), groups[g].current))
         program = Program(
-            *map(tuple, (groups, drives, receptors, jumps, links, readouts, taps.values())),
+            tuple(groups),
+            tuple(drives),
+            tuple(receptors),
+            tuple(jumps),
+            tuple(links),
+            tuple(readouts),
+            tuple(taps.values()),
             events,
         )
         done = compiled_run(program)(program, first, steps, any(tap.every for tap in taps.values()))
@@ -266,7 +272,7 @@ class Simulation:
         for handle, other in inputs.items():
             if handle not in played:
                 raise InvalidValue("advance: inputs", handle, "a drive or source population of this network")
-            g, drive = played[handle]
+            drive = played[handle][1]
             if isinstance(handle, Driven) and isinstance(other, type(handle.drive)) and drive is not None:
                 played[handle] = self._lower_drive(handle, other)
             elif isinstance(handle, Population) and isinstance(other, Source) and type(other) is type(handle.model):
@@ -314,7 +320,7 @@ class Simulation:
             np.zeros(0, np.uint32), np.zeros(0, np.int64), feature, readout.every, per_step**readout.every, late,
             readout.mean, readout.scale, nothing, nothing, np.zeros(len(where)), nothing, nothing,
             readout.rule.discretise(readout.every * self.dt), None, feedback, np.zeros(n), 0,
-            nothing, nothing, nothing, nothing,
+            np.zeros(0, np.bool_), nothing, nothing, nothing,
         )  # fmt: skip
 
     def _readout(
