@@ -31,7 +31,7 @@ from ..neurons import InvalidValue, SynfireError
 from .disk import write_whole
 from .registry import unknown
 
-__all__ = ["WORKLOADS", "as_markdown", "as_text", "main"]
+__all__ = ["WORKLOADS", "as_markdown", "as_text", "main", "refresh"]
 
 WORKLOADS: dict[str, str] = {"izhikevich-reservoir": "bench_izhikevich"}
 """Name on the command line -> module in this package."""
@@ -254,5 +254,19 @@ def _say(message: str) -> None:
     print(f"bench: {message}", file=sys.stderr, flush=True)
 
 
-if __name__ == "__main__":  # python -m synfire.experiments.bench FILE.json: the table for docs/performance.md
-    print(as_markdown(json.loads(Path(sys.argv[1]).read_text())))
+def refresh(page: str, report: Mapping[str, Any]) -> str:
+    """A page of the documentation with the table between the workload's two marks written anew.
+
+    Raises       SynfireError if the page has no such marks
+    """
+    begin, end = (f"<!-- {report['workload']}: {mark} -->" for mark in ("begin", "end"))
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise SynfireError(f"the page has no {begin} … {end}; add these two lines where the table belongs")
+    return f"{before}{begin}\n{as_markdown(report)}\n{end}{after}"
+
+
+if __name__ == "__main__":  # python -m synfire.experiments.bench bench.json docs/performance.md
+    _page = Path(sys.argv[2])
+    _page.write_text(refresh(_page.read_text("utf-8"), json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")

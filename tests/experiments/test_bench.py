@@ -73,6 +73,18 @@ def test_tables_hold_every_program(report):
         assert "cold cache" in written
 
 
+def test_page_of_the_documentation_is_refreshed_between_its_marks(report):
+    page = "before\n<!-- izhikevich-reservoir: begin -->\nold\n<!-- izhikevich-reservoir: end -->\nafter\n"
+    once = bench.refresh(page, report)
+    assert once.startswith("before\n")
+    assert once.endswith("after\n")
+    assert "\nold\n" not in once
+    assert "| synfire-cold |" in once
+    assert bench.refresh(once, report) == once
+    with pytest.raises(sf.SynfireError, match="begin"):
+        bench.refresh("no marks", report)
+
+
 def test_other_firing_rates_are_told(report, monkeypatch):
     measured = {
         "imported": 0.0,
