@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,7 +194,7 @@ def _figure(axes: Axes) -> Figure:
     figure: Any = axes.figure
     while figure.figure is not figure:
         figure = figure.figure
-    return figure  # type: ignore[no-any-return]
+    return cast("Figure", figure)
 
 
 def _legend(axes: Axes) -> None:
