@@ -70,7 +70,7 @@ def force_sine(
     simulation, (readout,) = network.simulation(), network.readouts
     phases = {"chaos": chaos, "learning": learning, "free": free}
     steps = {name: steps_in(f"force_sine: {name}", duration, dt) for name, duration in phases.items()}
-    times = dt * np.arange(1, sum(steps.values()) + 1)
+    times = dt * np.arange(1, sum(steps.values()) + 1, dtype=np.float64)
     target = np.sin(2e-3 * np.pi * frequency * times)
     found: dict[str, Any] = {}
     state, outputs, done = simulation.initial_state(), [], 0
