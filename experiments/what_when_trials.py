@@ -91,8 +91,8 @@ def learner(name: str, gate: str, learning_rate: float, setting: float | None = 
     """
     if name.startswith("force"):
         forgets = name.endswith("forgetting")
-        alpha = 1.0 if forgets or setting is None else setting
-        forgetting = (0.999 if setting is None else setting) if forgets else 1.0
+        alpha = 100.0 if forgets or setting is None else setting
+        forgetting = (0.8 if setting is None else setting) if forgets else 1.0
         merged = name.startswith("force_merged")
         kind = RecursiveLeastSquares if merged else ChannelwiseRecursiveLeastSquares
         return Learner(

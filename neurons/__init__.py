@@ -4,6 +4,7 @@ if __name__ != "synfire.neurons":  # from the repository's root a bare `import n
     raise ImportError("import this package as synfire.neurons, not as neurons")
 
 from .distribution import Distribution, Sampler, gamma, lognormal, normal, uniform
+from .double_exponential import DoubleExponential
 from .encoder import encode_latency, encode_rate
 from .errors import InvalidValue, SynfireError, TooLarge, UnknownName, UnreadableFile
 from .izhikevich import Izhikevich
@@ -21,6 +22,7 @@ __all__ = [
     "Current",
     "Delta",
     "Distribution",
+    "DoubleExponential",
     "Drive",
     "Exponential",
     "GaussianNoise",

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
-__all__ = ["add_scaled", "dot"]
+__all__ = ["add_four", "add_scaled", "dot"]
 
 _LANES = 32
 
@@ -76,3 +76,10 @@ def add_scaled(x: Any, factor: float, y: Any) -> None:
     """x += factor y, in place."""
     for i in range(x.size):
         x[i] += factor * y[i]
+
+
+@register_jitable
+def add_four(x: Any, a: float, p: Any, b: float, q: Any, c: float, r: Any, d: float, s: Any) -> None:
+    """x += a p + b q + c r + d s, in place: x travels through memory once for four rows."""
+    for i in range(x.size):
+        x[i] += a * p[i] + b * q[i] + c * r[i] + d * s[i]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from synfire.plasticity.linear import add_scaled, dot
+from synfire.plasticity.linear import add_four, add_scaled, dot
 
 LENGTHS = [0, 1, 2, 31, 32, 33, 63, 64, 65, 100, 1000]
 
@@ -15,6 +15,11 @@ LENGTHS = [0, 1, 2, 31, 32, 33, 63, 64, 65, 100, 1000]
 @njit
 def compiled_dot(x, y):
     return dot(x, y)
+
+
+@njit
+def compiled_add_four(x, a, p, b, q, c, r, d, s):
+    add_four(x, a, p, b, q, c, r, d, s)
 
 
 @njit
@@ -91,3 +96,15 @@ def test_add_scaled_adds_in_place_bit_for_bit(n):
     compiled_add_scaled(compiled, 0.3, y)
     assert in_python.tolist() == expected
     assert compiled.tolist() == expected
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_add_four_adds_four_rows_bit_for_bit(n):
+    x, y = pair(n)
+    p, q, r, s = y, 2.0 * y[::-1], y + 1.0, x - y
+    columns = zip(*(row.tolist() for row in (x, p, q, r, s)), strict=True)
+    expected = [a + (0.3 * b - 1.7 * c + 2.1 * d + 0.01 * e) for a, b, c, d, e in columns]
+    in_python, compiled = x.copy(), x.copy()
+    for add, row in ((add_four, in_python), (compiled_add_four, compiled)):
+        add(row, 0.3, p, -1.7, q.copy(), 2.1, r, 0.01, s)
+        assert row.tolist() == expected

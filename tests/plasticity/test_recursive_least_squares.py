@@ -38,19 +38,19 @@ def correlation_inverse(state, group=0):
     """P written out from what the state's docstring says of it."""
     lower = np.tril(state.inverse[group])
     whole = lower + np.tril(lower, -1).T
-    gains = state.gains[group, : state.pending[group]]
-    return state.scale[group] * (whole - gains.T @ gains)
+    gains, signs = state.gains[group, : state.pending[group]], state.signs[group, : state.pending[group]]
+    return whole - gains.T @ (signs[:, None] * gains)
 
 
 def textbook(x, y, alpha, forgetting, attention):
-    """Sussillo & Abbott 2009, equations 4 and 5, with a full P and nothing pending."""
-    p, weight = np.eye(x.shape[1]) / alpha, np.zeros((y.shape[1], x.shape[1]))
+    """The information matrix R = inv(P), which a sample changes by (forgetting - (1 - forgetting) / s) x x'."""
+    information, weight = alpha * np.eye(x.shape[1]), np.zeros((y.shape[1], x.shape[1]))
     for features, target, gate in zip(x, y, attention, strict=True):
-        filtered = p @ features
-        gain = filtered / (forgetting + features @ filtered)
-        weight += np.outer(gate * (target - weight @ features), gain)
-        p = (p - np.outer(gain, filtered)) / forgetting
-    return weight, p
+        filtered = np.linalg.solve(information, features)
+        excited = features @ filtered
+        weight += np.outer(gate * (target - weight @ features), filtered / (1.0 + excited))
+        information += (forgetting - (1.0 - forgetting) / excited) * np.outer(features, features)
+    return weight, np.linalg.inv(information)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -64,13 +64,31 @@ def test_without_forgetting_it_is_the_batch_solution(rule, samples):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("samples", SAMPLES)
-@pytest.mark.parametrize("forgetting", [0.9, 0.99])
-def test_with_forgetting_it_is_the_exponentially_weighted_batch_solution(rule, samples, forgetting):
-    x, y = data(samples, 1)
+@pytest.mark.parametrize("forgetting", [0.7, 0.99])
+def test_on_one_feature_forgetting_weighs_samples_exponentially(rule, samples, forgetting):
+    x, y = data(samples, 1, n=1)
     weight, _ = taught(rule(alpha=0.7, forgetting=forgetting), x, y)
     root = forgetting ** (np.arange(samples - 1, -1, -1) / 2.0)[:, None]  # of the weight of each sample
-    expected = sf.ridge(root * x, root * y, penalty=0.7 * forgetting**samples)
-    np.testing.assert_allclose(weight, expected, rtol=0.0, atol=1e-8)
+    expected = sf.ridge(root * x, root * y, penalty=0.7 * forgetting ** (samples - 1))
+    np.testing.assert_allclose(weight, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_features_never_visit_is_not_forgotten(rule):
+    """Regression: exponential forgetting multiplied these entries of P by 1e9 here, and diverged on longer runs."""
+    x, y = data(200, 12)
+    x[:, 4:] = 0.0
+    _, state = taught(rule(alpha=0.5, forgetting=0.9), x, y)
+    p = correlation_inverse(state)
+    np.testing.assert_array_equal(p[4:, 4:], 2.0 * np.eye(N - 4))
+    assert np.linalg.eigvalsh(p[:4, :4]).max() < 2.0
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_silent_features_teach_nothing(rule):
+    weight, state = taught(rule(forgetting=0.9), np.zeros((3, N)), np.ones((3, CHANNELS)))
+    assert not weight.any()
+    np.testing.assert_array_equal(correlation_inverse(state), np.eye(N))
 
 
 @pytest.mark.parametrize("forgetting", [1.0, 0.95])
@@ -81,7 +99,7 @@ def test_every_step_equals_the_textbook_with_any_attention(forgetting):
     for samples in range(1, 51):
         weight, state = taught(rule, x[:samples], y[:samples], attention[:samples])
         expected, p = textbook(x[:samples], y[:samples], 0.3, forgetting, attention[:samples])
-        # relative to entries of P up to 1 / (0.3 * 0.95^50) = 43 early on: 1e-10 leaves 4 digits of slack on rounding
+        # P and weights are of order 1 and the information matrix has a condition number below 1e3: 12 digits and slack
         np.testing.assert_allclose(weight, expected, rtol=0.0, atol=1e-10)
         np.testing.assert_allclose(correlation_inverse(state), p, rtol=0.0, atol=1e-10)
 
@@ -133,9 +151,9 @@ def test_forgetting_follows_a_change_and_remembering_does_not():
     y = np.concatenate([x[:300] @ truths[0].T, x[300:] @ truths[1].T])
     errors = [
         np.linalg.norm(taught(sf.RecursiveLeastSquares(forgetting=f), x, y, teach=compiled_learn)[0] - truths[1])
-        for f in (1.0, 0.9)
+        for f in (1.0, 0.5)
     ]
-    assert errors[1] < 1e-6  # 0.9^300 of the first truth is left
+    assert errors[1] < 0.01 * np.linalg.norm(truths[1] - truths[0])
     assert errors[0] > 0.3 * np.linalg.norm(truths[1] - truths[0])  # without forgetting half of it
 
 
