@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def _gain(state: RecursiveLeastSquaresState, group: int, forgetting: float, feat
     if excited > 0.0:
         share = (forgetting * excited - (1.0 - forgetting)) / (forgetting * excited * (1.0 + excited))
         signs[pending] = 1.0 if share >= 0.0 else -1.0
-        root = abs(share) ** 0.5
+        root = math.sqrt(abs(share))
         for i in range(filtered.size):
             gains[pending, i] = root * filtered[i]
         pending += 1

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numba import njit
 
-from synfire import LIF, Izhikevich, Neuron, Poisson, SpikeList
+from synfire import LIF, Izhikevich, Izhikevich2007, Neuron, Poisson, SpikeList
 from synfire.neurons.model import excess, integrate, receive, reset
 
 N = 64
@@ -23,6 +23,7 @@ class Row:
     parameters: Callable[[np.random.Generator], dict[str, Any]]
     state: Callable[[np.random.Generator], tuple[Any, ...]]
     current: Callable[[np.random.Generator], Any]
+    firing: tuple[float, float] = (10.0, 30.0)  # currents at which it fires at rest's parameters
     order: int | None = None  # of convergence; 0: exact at any dt; None: has no dynamics of its own
     held: tuple[str, ...] = ()  # parameters that are whole numbers of steps: no gradient
 
@@ -53,6 +54,19 @@ ROWS = [
         },
         lambda rng: (rng.uniform(-90.0, 40.0, N), rng.uniform(-20.0, 10.0, N)),
         lambda rng: rng.normal(0.0, 20.0, N),
+        order=1,
+    ),
+    Row(
+        Izhikevich2007,
+        lambda rng: {
+            "c_m": rng.uniform(50.0, 300.0, N), "k": rng.uniform(0.5, 5.0, N), "v_rest": rng.uniform(-80.0, -50.0, N),
+            "v_instant": rng.uniform(-45.0, -15.0, N), "v_threshold": rng.uniform(20.0, 40.0, N),
+            "v_reset": rng.uniform(-70.0, -45.0, N), "a": rng.uniform(0.005, 0.2, N), "b": rng.uniform(-5.0, 10.0, N),
+            "d": rng.uniform(0.0, 300.0, N),
+        },
+        lambda rng: (rng.uniform(-90.0, 40.0, N), rng.uniform(-100.0, 300.0, N)),
+        lambda rng: rng.normal(0.0, 1000.0, N),
+        firing=(3000.0, 6000.0),
         order=1,
     ),
     Row(
@@ -200,7 +214,7 @@ def test_gradients_are_finite_and_reach_current_and_every_parameter(row):
     model = row.model(**learned)
     step, state = model.discretise(0.5), model.initial_state()
     state = type(state)(*(torch.as_tensor(x, dtype=torch.float64).expand(N) for x in state))
-    current = torch.tensor(rng.uniform(10.0, 30.0, (100, N)), requires_grad=True)
+    current = torch.tensor(rng.uniform(*row.firing, (100, N)), requires_grad=True)
     loss, count = torch.zeros(()), 0.0
     for t in range(100):
         state = step.integrate(state, current[t])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import synfire as sf
 
 CLASSES = [
-    sf.LIF, sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.Current, sf.GaussianNoise, sf.Waveform,
+    sf.LIF, sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.DoubleExponential, sf.Current,
+    sf.GaussianNoise, sf.Waveform,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
 ]  # fmt: skip
 FIELDS = [(c, f) for c in CLASSES for f in dataclasses.fields(c) if "unit" in f.metadata]

@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     spikes: dict
     traces: dict
     final: dict  # (population, variable): list over neurons
-    synapses: dict  # (population, tau_syn): list of currents over neurons
+    synapses: dict  # (population, synapse kind, variable): list over neurons
     outputs: list
     weights: list
 
@@ -69,7 +69,7 @@ class Neuron:
         self.state = {name: own(value) for name, value in zip(start._fields, start, strict=True)}
         self.state.update({name: own(value) for name, value in population.initial.items()})
         self.bias = 0.0  # constant currents
-        self.synapse = {}  # key of a synapse kind: [current, decay, gain]
+        self.synapse = {}  # key of a synapse kind: its state on this neuron
 
     def integrate(self, current):
         """One step; whether it fires."""
@@ -86,12 +86,18 @@ class Neuron:
                 v = v + c["dt_half"] * (0.04 * (v * v) + 5.0 * v + 140.0 - u + current)
             s["v"], s["u"] = v, u + c["dt"] * (c["a"] * (c["b"] * v - u))
             return v >= c["v_threshold"]
+        if self.kind is sf.Izhikevich2007:
+            above = s["v"] - c["v_rest"]
+            upstroke = c["k"] * above * (s["v"] - c["v_instant"])
+            s["v"] += c["dt_over_c"] * (upstroke - s["u"] + current)
+            s["u"] += c["dt_a"] * (c["b"] * above - s["u"])
+            return s["v"] >= c["v_threshold"]
         s["margin"] = current - c["level"]
         return s["margin"] >= 0.0
 
     def jump(self, weight):
         """A delta synapse's sum of weights arrives."""
-        if self.kind is sf.Izhikevich or self.state["refractory"] == 0.0:
+        if self.kind is not sf.LIF or self.state["refractory"] == 0.0:
             self.state["v"] += weight
 
     def reset(self):
@@ -101,6 +107,32 @@ class Neuron:
             s["v"], s["refractory"] = c["v_reset"], c["refractory_steps"]
         elif self.kind is sf.Izhikevich:
             s["v"], s["u"] = c["c"], s["u"] + c["d"]
+        elif self.kind is sf.Izhikevich2007:
+            s["v"], s["u"] = c["v_reset"], s["u"] + c["d"]
+
+
+class SynapseState:
+    """What one synapse kind has on one neuron."""
+
+    def __init__(self, step, size, k):
+        self.c = {n: float(np.broadcast_to(np.asarray(x), (size,))[k]) for n, x in step._asdict().items()}
+        self.rises = "decay_rise" in self.c
+        self.state = {"current": 0.0, "rising": 0.0} if self.rises else {"current": 0.0}
+
+    def pass_on(self):
+        """The current into the neuron in this step; then one step of decay."""
+        c, s = self.c, self.state
+        if not self.rises:
+            into = c["gain"] * s["current"]
+            s["current"] *= c["decay_syn"]
+            return into
+        into = c["gain"] * s["current"] + c["gain_rising"] * s["rising"]
+        s["current"] = s["current"] * c["decay_rise"] + s["rising"] * c["follow"]
+        s["rising"] *= c["decay_syn"]
+        return into
+
+    def arrive(self, weight):
+        self.state["rising" if self.rises else "current"] += weight
 
 
 def simulate(network, steps, teach=None):
@@ -123,8 +155,7 @@ def simulate(network, steps, teach=None):
             for k, cell in enumerate(members):
                 current = driven[number][k]
                 for synapse in cell.synapse.values():
-                    current += synapse[2] * synapse[0]
-                    synapse[0] *= synapse[1]
+                    current += synapse.pass_on()
                 if cell.integrate(current):
                     fired[number].append(k)
                     spikes[number].append((t, k))
@@ -140,7 +171,7 @@ def simulate(network, steps, teach=None):
             if key[0] is sf.Delta:
                 cell.jump(weight)
             else:
-                cell.synapse[key][0] += weight
+                cell.synapse[key].arrive(weight)
         for reader in readers:
             reader.see(t, fired)
         for number, who in fired.items():
@@ -151,9 +182,10 @@ def simulate(network, steps, teach=None):
         traces,
         {(number, x): [c.state[x] for c in cells[number]] for number, x in traces},
         {
-            (number, key[1]): [c.synapse[key][0] for c in members]
+            (number, key, variable): [c.synapse[key].state[variable] for c in members]
             for number, members in cells.items()
-            for key in members[0].synapse
+            for key, synapse in members[0].synapse.items()
+            for variable in synapse.state
         },
         [reader.outputs for reader in readers],
         [reader.weight for reader in readers],
@@ -170,9 +202,8 @@ def _synapses(network, cells):
             for population in network.populations:  # every neuron of the model gets the state: they are one group
                 if type(population.model) is kind:
                     step = projection.synapse.discretise(network.dt, population.model)
-                    gain = np.broadcast_to(np.asarray(step.gain), (population.size,))
                     for k, cell in enumerate(cells[population.number]):
-                        cell.synapse.setdefault(key, [0.0, float(step.decay_syn), float(gain[k])])
+                        cell.synapse.setdefault(key, SynapseState(step, population.size, k))
         n = len(projection.pre)
         weight, delay = (np.broadcast_to(np.asarray(x), (n,)).tolist() for x in (projection.weight, projection.delay))
         for pre, post, w, d in zip(projection.pre.tolist(), projection.post.tolist(), weight, delay, strict=True):
@@ -260,7 +291,7 @@ def _dot(x, y):
 
 
 class _Reader:
-    """A readout with the three-factor rule."""
+    """A readout. The three-factor rule is written out; of other rules it is the Python that learns, not the compiled."""
 
     def __init__(self, readout, network, teaching):
         self.readout, self.teaching = readout, teaching
@@ -270,6 +301,8 @@ class _Reader:
                 self.feature[view.population.number, k] = len(self.feature)
         n = len(self.feature)
         self.trace, self.weight = [0.0] * n, readout.weight.tolist()
+        self.step = readout.rule.discretise(network.dt * readout.every)
+        self.memory = readout.rule.initial_state(readout.channels, n)
         per_step = float(np.exp(-network.dt / readout.tau_trace))
         self.decay = per_step**readout.every
         self.late = [per_step**left for left in range(readout.every - 1, -1, -1)]
@@ -296,12 +329,8 @@ class _Reader:
         if on:
             features = [(x - m) * s for x, m, s in zip(self.trace, mean, scale, strict=True)]
             prediction = [_dot(self.weight[c], features) for c in channels]
-            if teaching is not None:
-                rate = readout.rule.learning_rate * 2.0 / (1.0 + _dot(features, features) / len(features))
-                for c in channels:
-                    attention, target = float(teaching.attention[row, c]), float(teaching.target[row, c])
-                    step = rate * attention * (target - prediction[c])
-                    self.weight[c] = [w + step * x for w, x in zip(self.weight[c], features, strict=True)]
+            if teaching is not None and np.any(teaching.attention[row]):
+                self.learn(features, prediction, teaching.target[row].tolist(), teaching.attention[row].tolist())
         self.outputs.append(prediction)
         if readout.feedback is not None:
             for neuron, f in self.feature.items():
@@ -309,3 +338,15 @@ class _Reader:
                 for c in channels:
                     back += float(readout.feedback[f, c]) * prediction[c]
                 self.back[neuron] = back
+
+    def learn(self, features, prediction, target, attention):
+        if not isinstance(self.readout.rule, sf.ThreeFactor):
+            weight = np.array(self.weight)
+            given = (np.array(x) for x in (features, prediction, target, attention))
+            self.step.learn(self.memory, weight, *given)
+            self.weight = weight.tolist()
+            return
+        rate = self.readout.rule.learning_rate * 2.0 / (1.0 + _dot(features, features) / len(features))
+        for c in range(len(self.weight)):
+            change = rate * attention[c] * (target[c] - prediction[c])
+            self.weight[c] = [w + change * x for w, x in zip(self.weight[c], features, strict=True)]
