@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Current, Exponential, Izhikevich, Waveform, setup_generator, uniform
+from ..neurons import Current, Exponential, Izhikevich, Waveform, uniform
+from ..neurons.randomness import setup_generator
 from ..plasticity import (
     ChannelwiseRecursiveLeastSquares,
     PredictionGated,

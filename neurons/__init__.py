@@ -3,7 +3,7 @@
 if __name__ != "synfire.neurons":  # from the repository's root a bare `import neurons` would make a second set of classes
     raise ImportError("import this package as synfire.neurons, not as neurons")
 
-from .distribution import Distribution, Sampler, gamma, lognormal, normal, uniform
+from .distribution import Distribution, gamma, lognormal, normal, uniform
 from .double_exponential import DoubleExponential
 from .encoder import encode_latency, encode_rate
 from .errors import InvalidValue, SynfireError, TooLarge, UnknownName, UnreadableFile
@@ -13,8 +13,7 @@ from .lif import LIF
 from .maths import Value, exp, where
 from .model import Neuron, Step
 from .parameters import Parameters, parameter
-from .randomness import check_seed, setup_generator
-from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
+from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform
 from .synapse import Delta, Exponential, Synapse
 
 __all__ = [
@@ -32,7 +31,6 @@ __all__ = [
     "Neuron",
     "Parameters",
     "Poisson",
-    "Sampler",
     "Source",
     "SpikeList",
     "Step",
@@ -43,7 +41,6 @@ __all__ = [
     "UnreadableFile",
     "Value",
     "Waveform",
-    "check_seed",
     "encode_latency",
     "encode_rate",
     "exp",
@@ -51,8 +48,6 @@ __all__ = [
     "lognormal",
     "normal",
     "parameter",
-    "setup_generator",
-    "steps_in",
     "uniform",
     "where",
 ]

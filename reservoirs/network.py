@@ -15,14 +15,13 @@ from ..neurons import (
     Drive,
     InvalidValue,
     Neuron,
-    Sampler,
     Source,
     Synapse,
-    check_seed,
-    setup_generator,
-    steps_in,
 )
+from ..neurons.distribution import Sampler
 from ..neurons.parameters import as_numbers
+from ..neurons.randomness import check_seed, setup_generator
+from ..neurons.source import steps_in
 from ..plasticity.contract import Floats, ReadoutRule
 from .connectivity import Connectivity, FixedProbability
 from .memory import BYTES_PER_SYNAPSE, require
@@ -205,7 +204,10 @@ class Network:
         views = [self._own("readout: source", part) for part in parts]
         if len({type(view.population.model) for view in views}) != 1:
             raise InvalidValue("readout: source", "several neuron models", "populations of one model")
+        read = {(view.population.number, int(k)) for view in views for k in view.index}
         n = sum(len(view) for view in views)
+        if len(read) < n:
+            raise InvalidValue("readout: source", f"{n - len(read)} neurons twice", "each neuron once")
         if isinstance(channels, bool) or not isinstance(channels, int | np.integer) or channels < 1:
             raise InvalidValue("readout: channels", channels, "a whole number >= 1")
         if not isinstance(rule, ReadoutRule):

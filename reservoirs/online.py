@@ -9,7 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..neurons import InvalidValue, check_seed, setup_generator
+from ..neurons import InvalidValue
+from ..neurons.randomness import check_seed, setup_generator
 from ..plasticity.contract import Floats, ReadoutRule, learn
 from ..plasticity.linear import dot
 

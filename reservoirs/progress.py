@@ -11,13 +11,16 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """A bar over simulated time with ETA and real-time factor; silent where nobody watches or a run is short."""
+    """A bar over simulated time with ETA and real-time factor; silent where nobody watches or a run is short.
+
+    done   steps so far
+    """
 
     def __init__(self, duration: float, dt: float, show: bool) -> None:
         self._bar: Any = None
         self._dt = dt
         self._began = time.perf_counter()
-        self._done = 0
+        self.done = 0
         if show and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -26,9 +29,9 @@ class Progress:
 
     def advance(self, steps: int) -> None:
         """So many steps more are done."""
-        self._done += steps
+        self.done += steps
         if self._bar is not None:
-            simulated = self._done * self._dt * 1e-3
+            simulated = self.done * self._dt * 1e-3
             factor = simulated / max(time.perf_counter() - self._began, 1e-9)
             self._bar.set_postfix_str(f"{factor:.2g} x real time", refresh=False)
             self._bar.update(steps * self._dt)

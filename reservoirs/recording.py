@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import InvalidValue, SynfireError, UnknownName, steps_in
+from ..neurons import InvalidValue, SynfireError, UnknownName
+from ..neurons.source import steps_in
 from .population import Population, PopulationView, as_view
 
 __all__ = ["FileSink", "MemorySink", "Record", "Sink", "Spikes", "TapPlan", "Trace", "plan_taps"]

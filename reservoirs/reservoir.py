@@ -21,12 +21,12 @@ from ..neurons import (
     Parameters,
     SpikeList,
     Value,
-    check_seed,
     gamma,
     parameter,
-    steps_in,
     uniform,
 )
+from ..neurons.randomness import check_seed
+from ..neurons.source import steps_in
 from ..plasticity.contract import Floats
 from .connectivity import FixedInDegree
 from .network import Network

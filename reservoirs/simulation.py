@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Drive, InvalidValue, Neuron, Source, steps_in
+from ..neurons import Drive, InvalidValue, Neuron, Source
+from ..neurons.source import steps_in
 from .compiled import compiled_run
+from .interrupt import interruptible
 from .lowering import LoweredGroup, lower_groups, lower_links
 from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
 from .program import DriveSlot, Events, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
@@ -197,14 +199,14 @@ class Simulation:
             _rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
         sink: Sink = MemorySink() if stream is None else FileSink(stream)
         interrupted = False
-        with Progress(duration, self.dt, progress) as bar:
-            try:
-                for chunk in self._chunks(now, steps, teach or {}, spikes_of, plans, lambda: time.perf_counter()):
-                    now, seen = chunk
-                    self._keep(sink, seen)
-                    bar.advance(seen.steps)
-            except KeyboardInterrupt:  # between two chunks: what is done is whole
-                interrupted = True
+        with interruptible() as pressed, Progress(duration, self.dt, progress) as bar:
+            for state, seen in self._chunks(now, steps, teach or {}, spikes_of, plans):
+                now = state
+                self._keep(sink, seen)
+                bar.advance(seen.steps)
+                interrupted = pressed() and bar.done < steps
+                if interrupted:
+                    break
         self._keep(sink, self._nothing(spikes_of, plans))
         sink.close()
         return Result(self, dict(now), first, sink, tuple(record), plans, interrupted)
@@ -216,17 +218,16 @@ class Simulation:
         teach: Mapping[Readout, Teaching],
         spikes_of: frozenset[int],
         plans: Mapping[str, TapPlan],
-        clock: Callable[[], float],
-    ) -> Any:
+    ) -> Iterator[tuple[dict[str, NDArray[Any]], Stretch]]:
         """Advance in chunks of about a quarter of a second; their size never changes a result."""
         done, size, start = 0, 64, int(state["step"][0])
         while done < steps:
-            began = clock()
+            began = time.perf_counter()
             at = int(state["step"][0])
             taught = {r: _slice(r, t, at // r.every - start // r.every) for r, t in teach.items()}
             state, seen = self.advance(state, min(size, steps - done), teach=taught, spikes_of=spikes_of, plans=plans)
             done += seen.steps
-            size = max(64, min(4 * size, int(seen.steps * 0.25 / max(clock() - began, 1e-6))))
+            size = max(64, min(4 * size, int(seen.steps * 0.25 / max(time.perf_counter() - began, 1e-6))))
             yield state, seen
 
     def _keep(self, sink: Sink, seen: Stretch) -> None:
@@ -307,8 +308,6 @@ class Simulation:
         feature = np.full(n, -1, np.int32)
         where = np.concatenate([self.groups[g].index(view) for view in readout.views])
         feature[where] = np.arange(len(where), dtype=np.int32)
-        if len(np.unique(where)) != len(where):
-            raise InvalidValue("readout: source", "a neuron twice", "every neuron once")
         feedback = np.zeros((0, n))
         if readout.feedback is not None:
             feedback = np.zeros((readout.channels, n))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import synfire as sf
-from synfire import Sampler
+from synfire.neurons.distribution import Sampler
 
 N = 200_000
 

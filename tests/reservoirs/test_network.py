@@ -188,9 +188,9 @@ def test_a_readout_that_does_not_fit_is_refused(net, cells, options, field):
 def test_a_readout_reads_one_model_and_every_neuron_once(net, cells):
     with pytest.raises(sf.InvalidValue, match="several neuron models"):
         net.readout([cells, net.population(3, sf.Izhikevich())], 1, sf.ThreeFactor())
-    net.readout([cells[:3], cells[2:]], 1, sf.ThreeFactor())
-    with pytest.raises(sf.InvalidValue, match="every neuron once"):
-        net.run(1.0)
+    with pytest.raises(sf.InvalidValue, match="each neuron once"):
+        net.readout([cells[:3], cells[2:]], 1, sf.ThreeFactor())
+    assert net.readouts == []
 
 
 def test_a_network_without_populations_is_refused(net):

@@ -1,5 +1,7 @@
 """Recording sees and does not touch: whatever is kept, wherever it goes and however a run is cut: the same bits."""
 
+import signal
+
 import h5py
 import numpy as np
 import pytest
@@ -155,12 +157,13 @@ def test_requests_for_one_variable_at_two_periods_are_both_served():
 def test_an_interrupt_keeps_what_was_done_and_the_run_can_go_on(whole, monkeypatch):
     from synfire.reservoirs.progress import Progress
 
-    calls = []
+    calls, advance = [], Progress.advance
 
     def pressed(self, steps):
         calls.append(steps)
+        advance(self, steps)
         if len(calls) == 1:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Progress, "advance", pressed)
     net, cells, others, readout, teaching = network()
@@ -177,6 +180,42 @@ def test_an_interrupt_keeps_what_was_done_and_the_run_can_go_on(whole, monkeypat
     rest = sf.Teaching(teaching.target[done // 3 :], teaching.attention[done // 3 :], teaching.on[done // 3 :])
     monkeypatch.undo()
     assert_same_state(net.run(151.0 - result.stop, teach={readout: rest}, state=result.state).state, whole[1])
+
+
+def test_an_interrupt_while_records_are_kept_cuts_them_all_at_one_step(whole, monkeypatch):
+    """Regression: KeyboardInterrupt between two appends left spikes of a chunk without its samples."""
+    from synfire.reservoirs.recording import MemorySink
+
+    append, blocks = MemorySink.append, []
+
+    def pressed(self, name, block):
+        append(self, name, block)
+        blocks.append(name)
+        if len(blocks) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(MemorySink, "append", pressed)
+    net, cells, others, readout, teaching = network()
+    result = net.run(151.0, record=everything(cells, others), teach={readout: teaching})
+    assert result.interrupted
+    assert 0.0 < result.stop < 151.0
+    trace = result.trace(cells, "v")
+    assert trace.times[-1] + net.dt == result.stop
+    assert len(result.outputs[0]) == int(result.state["step"][0]) // readout.every
+
+
+def test_a_second_interrupt_stops_at_once(monkeypatch):
+    from synfire.reservoirs.progress import Progress
+
+    def pressed(self, steps):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Progress, "advance", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        network()[0].run(151.0)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_was_not_recorded_or_does_not_exist_is_said_so():
