@@ -20,6 +20,8 @@ def figures(record: Any) -> dict[str, Any]:
     drawn |= {"weight_map": _map(record), "end_errors": _ends(record)}
     if any(task.startswith("robust/") for task in record.tasks):
         drawn["robustness"] = _robustness(record)
+    if any(task.startswith("force_sine/") for task in record.tasks):
+        drawn["force_sine"] = _sine(record)
     return drawn
 
 
@@ -70,7 +72,7 @@ def _outputs(record: Any) -> Any:
             for k, colour in enumerate(("#0072B2", "#D55E00")):
                 axis.plot(expectation(block)[:, k], color=colour, ls=":", lw=1.5, label=f"{'AB'[k]}, expected")
                 axis.plot(shown[:, number, :, k].T, color=colour, lw=0.7, alpha=0.7)
-            axis.set(ylim=(-0.05, 1.05), xlabel="ms after the cue", title=f"block {number + 1}: p(A) = {block.p_a}")
+            axis.set(ylim=(-0.05, 1.25), xlabel="ms after the cue", title=f"block {number + 1}: p(A) = {block.p_a}")
         row[0].set_ylabel(f"{_NAMES[circuit]}\noutput to the cue alone")
     axes[0, 0].legend(fontsize=7, frameon=False)
     return figure
@@ -158,22 +160,37 @@ def _ends(record: Any) -> Any:
 
 
 def _robustness(record: Any) -> Any:
-    figure, axes = _figure(1, width=5.0, height=4.0)
-    axis = axes[0, 0]
-    cells: dict[tuple[float, float], list[float]] = {}
-    for task in record.tasks:
-        if task.startswith("robust/"):
-            jitter, feedback = map(float, task.split("/")[1].split("_"))
-            cells.setdefault((jitter, feedback), []).append(float(record.blocks[task]["error"]))
-    jitters, feedbacks = (sorted({key[k] for key in cells}) for k in (0, 1))
-    table = np.array([[np.mean(cells[j, f]) for f in feedbacks] for j in jitters])
-    image = axis.imshow(table, origin="lower", cmap="viridis_r", vmin=0.0, vmax=0.2, aspect="auto")
-    for (row, column), value in np.ndenumerate(table):
-        axis.text(column, row, f"{value:.3f}", ha="center", va="center", color="white" if value > 0.1 else "black")
-    axis.set_xticks(range(len(feedbacks)), [f"{f:g}" for f in feedbacks])
-    axis.set_yticks(range(len(jitters)), [f"{j:g}" for j in jitters])
-    axis.set(
-        xlabel="feedback gain F", ylabel="jitter of the start (mV)", title="error at the end of block 1, closed loop"
-    )
-    figure.colorbar(image, ax=axis, label="RMSE (zero output: 0.174)")
+    figure, axes = _figure(2, width=4.6, height=3.8)
+    for axis, circuit in zip(axes[0], _NAMES, strict=True):
+        cells: dict[tuple[float, float], list[float]] = {}
+        for task in record.tasks:
+            if task.startswith(f"robust/{circuit}/"):
+                jitter, feedback = map(float, task.split("/")[2].split("_"))
+                cells.setdefault((jitter, feedback), []).append(float(record.blocks[task]["error"]))
+        jitters, feedbacks = (sorted({key[k] for key in cells}) for k in (0, 1))
+        table = np.array([[np.mean(cells[j, f]) for f in feedbacks] for j in jitters])
+        image = axis.imshow(table, origin="lower", cmap="viridis_r", vmin=0.0, vmax=0.2, aspect="auto")
+        for (row, column), value in np.ndenumerate(table):
+            axis.text(column, row, f"{value:.3f}", ha="center", va="center", color="white" if value > 0.1 else "black")
+        axis.set_xticks(range(len(feedbacks)), [f"{f:g}" for f in feedbacks])
+        axis.set_yticks(range(len(jitters)), [f"{j:g}" for j in jitters])
+        axis.set(xlabel="feedback gain F", ylabel="jitter of the start (mV)", title=f"{_NAMES[circuit]}, end of block 1")
+    figure.colorbar(image, ax=axes[0], label="RMSE (zero output: 0.174)")
+    return figure
+
+
+def _sine(record: Any) -> Any:
+    figure, axes = _figure(2, width=4.8, height=2.8)
+    task = next(task for task in record.tasks if task.startswith("force_sine/"))
+    found = record.blocks[task]
+    learned, end = found["phase_ends"][1:]
+    for axis, (first, last) in zip(axes[0], ((learned - 500.0, learned + 1000.0), (end - 1500.0, end)), strict=True):
+        some = (found["times"] >= first) & (found["times"] <= last)
+        axis.plot(found["times"][some] * 1e-3, found["target"][some], color="0.7", lw=3.0, label="target")
+        axis.plot(found["times"][some] * 1e-3, found["output"][some], color="#0072B2", lw=1.0, label="output")
+        axis.set(xlabel="time (s)")
+    axes[0, 0].axvline(learned * 1e-3, color="0.4", ls="--")
+    axes[0, 0].set(title="FORCE: learning ends at the line", ylabel="output")
+    axes[0, 1].set(title="and goes on alone, its phase drifting")
+    axes[0, 0].legend(frameon=False, fontsize=7, loc="lower right")
     return figure

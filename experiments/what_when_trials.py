@@ -75,6 +75,8 @@ class Learner:
     product     whether the output is what times when (else one merged readout per channel)
     every       ms between updates
     resets      whether the rule's memory is cleared at every switch (an oracle's knowledge)
+    centred     whether features have mean 0: local rules need it (rates common to all moments would drown the rest),
+                least squares does not, and lacks a constant with it
     """
 
     rule: ReadoutRule
@@ -82,15 +84,18 @@ class Learner:
     product: bool
     every: int = 1
     resets: bool = False
+    centred: bool = True
 
 
 def learner(name: str, gate: str, learning_rate: float, setting: float | None = None) -> Learner:
     """A learner by name; `gate` and `learning_rate` are those of the circuit's three-factor rule.
 
-    three_factor, three_factor_<gate>, merged, force_<merged|split>_<no_reset|reset|forgetting>. `setting` is what is
-    tuned: the learning rate of `merged`, alpha of FORCE, the forgetting factor of FORCE with forgetting.
+    three_factor, three_factor_<gate>, merged, force_<merged|split>_<no_reset|reset|forgetting>; a FORCE that ends in
+    _centred reads centred features, as the three-factor rule does. `setting` is what is tuned: the learning rate of
+    `merged`, alpha of FORCE, the forgetting factor of FORCE with forgetting.
     """
     if name.startswith("force"):
+        centred, name = name.endswith("_centred"), name.removesuffix("_centred")
         forgets = name.endswith("forgetting")
         alpha = 100.0 if forgets or setting is None else setting
         forgetting = (0.8 if setting is None else setting) if forgets else 1.0
@@ -102,6 +107,7 @@ def learner(name: str, gate: str, learning_rate: float, setting: float | None = 
             product=not merged,
             every=5,
             resets=name.endswith("_reset") and not name.endswith("no_reset"),
+            centred=centred,
         )
     if name == "merged":
         return Learner(rule=ThreeFactor(learning_rate=setting or learning_rate), gate="none", product=False)
@@ -113,22 +119,22 @@ def learner(name: str, gate: str, learning_rate: float, setting: float | None = 
 
 
 class Reservoir:
-    """A reservoir with two readout channels, ready for trials. Its features are standardised by one cue-only trial.
+    """A reservoir with two readout channels, ready for trials. Its features are scaled by one cue-only trial.
 
     Parameters   neurons   80 % excitatory, 20 % inhibitory Izhikevich neurons; each gets 100 inputs on average
-                 rule      of the readout
+                 how       it learns: the readout's rule, and whether features are centred
                  seed      of parameters, connections, cue and start
     """
 
-    def __init__(self, circuit: Circuit, neurons: int, rule: ReadoutRule, seed: int) -> None:
+    def __init__(self, circuit: Circuit, neurons: int, how: Learner, seed: int) -> None:
         self.circuit, self.neurons, self.seed = circuit, neurons, seed
-        plain = self._network(rule, np.zeros(neurons), np.ones(neurons))
+        plain = self._network(how.rule, np.zeros(neurons), np.ones(neurons))
         self.start = self._start(plain)
         traces = self._cue_only(plain)
         spread = traces.std(axis=0)
-        mean = traces.mean(axis=0)
+        mean = traces.mean(axis=0) if how.centred else np.zeros(neurons)
         self.features = np.where(spread >= 0.05, (traces - mean) / np.where(spread >= 0.05, spread, 1.0), 0.0)
-        network = self._network(rule, mean, np.where(spread >= 0.05, spread, 0.0))
+        network = self._network(how.rule, mean, np.where(spread >= 0.05, spread, 0.0))
         self._readout = network.readouts[0]
         self._simulation = network.simulation()
         self.learned = {k: v for k, v in self._simulation.initial_state().items() if _is_learned(k)}

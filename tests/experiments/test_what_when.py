@@ -59,7 +59,7 @@ def test_a_run_is_a_pure_function_of_its_seed_and_testing_does_not_teach():
     how = learner("three_factor", "soft", 2e-4)
     ends = []
     for test_every in (1, 1, 3):
-        found = run_blocks(Reservoir(EXACT, 60, how.rule, 3), how, BLOCKS[:1], 3, test_every=test_every)
+        found = run_blocks(Reservoir(EXACT, 60, how, 3), how, BLOCKS[:1], 3, test_every=test_every)
         ends.append(found["when"])
     np.testing.assert_array_equal(ends[0], ends[1])
     np.testing.assert_array_equal(ends[0], ends[2])
@@ -68,7 +68,7 @@ def test_a_run_is_a_pure_function_of_its_seed_and_testing_does_not_teach():
 def test_the_exact_reservoir_passes_through_the_same_states_and_the_closed_loop_does_not():
     how = learner("three_factor", "full", 1e-4)
     for circuit, same in ((EXACT, True), (CLOSED_LOOP, False)):
-        reservoir = Reservoir(circuit, 60, how.rule, 0)
+        reservoir = Reservoir(circuit, 60, how, 0)
         starts = reservoir.starts(0)
         first, second = (reservoir.trial(reservoir.learned, next(starts))[2] for _ in range(2))
         assert np.array_equal(first, second) == same
@@ -76,7 +76,7 @@ def test_the_exact_reservoir_passes_through_the_same_states_and_the_closed_loop_
 
 def test_learning_lowers_the_error_within_a_block():
     how = learner("three_factor", "soft", 2e-4)
-    errors = run_blocks(Reservoir(EXACT, 200, how.rule, 0), how, BLOCKS[:1], 30)["error"][0]
+    errors = run_blocks(Reservoir(EXACT, 200, how, 0), how, BLOCKS[:1], 30)["error"][0]
     assert errors[-5:].mean() < 0.75 * errors[0]
 
 
@@ -84,9 +84,16 @@ def test_an_oracles_reset_clears_what_least_squares_remembers():
     how = learner("force_merged_reset", "full", 1e-4)
     kept = learner("force_merged_no_reset", "full", 1e-4)
     assert how.resets and not kept.resets
-    runs = [run_blocks(Reservoir(EXACT, 60, h.rule, 0), h, BLOCKS[:2], 4) for h in (how, kept)]
+    runs = [run_blocks(Reservoir(EXACT, 60, h, 0), h, BLOCKS[:2], 4) for h in (how, kept)]
     np.testing.assert_array_equal(runs[0]["error"][0], runs[1]["error"][0])
     assert runs[0]["error"][1, -1] < runs[1]["error"][1, -1]
+
+
+def test_least_squares_needs_a_constant_that_centred_features_lack():
+    """Regression: with centred features every FORCE baseline ended three times as high as it can."""
+    learners = [learner(f"force_merged_reset{ending}", "full", 1e-4) for ending in ("", "_centred")]
+    ends = [run_blocks(Reservoir(EXACT, 200, h, 0), h, BLOCKS[:1], 20, test_every=20)["error"][0, -1] for h in learners]
+    assert ends[0] < 0.8 * ends[1]
 
 
 @pytest.mark.parametrize(("field", "value"), [("seeds", 0), ("trials", 3), ("seed", -1), ("jitters", (-1.0,))])
