@@ -7,8 +7,8 @@ Source       Yamada & Chao, arXiv 2510.14382; doi:10.1038/s42003-026-10836-2
 Deviations   the paper's error formula, profile, latencies, learning rates, gate width and reservoir constants are not
              known to us; ours are stated in `what_when_task` and `what_when_trials`, so absolute errors compare only
              roughly. Baselines are tuned over four settings each on a reservoir that is not tested; our rule is not.
-             FORCE reads features that are not centred, as its authors do: centred, it lacks a constant and ends at three
-             times the error (the learners ..._centred, kept as a control)
+             FORCE reads features that are not centred, as its authors do: centred, it lacks a constant (the learners
+             ..._centred, a control). Its updates every 5 ms begin 1 ms later in each trial, so that all moments are learned
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ def run_blocks(
             learned |= {k: v for k, v in reservoir.learned.items() if ".rule." in k}
         errors = []
         for trial, event in enumerate(draw_events(block, trials, reservoir.seed, 100 * stream + number), 1):
-            teaching = _teaching(how, int(event), block.latencies[event])
+            teaching = _teaching(how, int(event), block.latencies[event], trial)
             learned, _, mean_trace = reservoir.trial(learned, next(train_starts), teaching)
             if how.product:
                 what = _learn_what(what, mean_trace, int(event))
@@ -278,10 +278,11 @@ def _output(how: Learner, when: Floats, what: Floats, mean_trace: Floats) -> Flo
     return np.clip(what @ mean_trace, 0.0, 1.0) * np.maximum(when, 0.0)
 
 
-def _teaching(how: Learner, event: int, latency: float) -> Teaching:
+def _teaching(how: Learner, event: int, latency: float, trial: int) -> Teaching:
     target, gate = np.zeros((BEFORE + AFTER, 2)), np.zeros((BEFORE + AFTER, 2))
     target[BEFORE:, event] = profile(latency)
-    gate[BEFORE :: how.every] = attention(how.gate, event, latency)[:: how.every]
+    first = trial % how.every  # or least squares would fit the same few moments of every trial, and nothing between
+    gate[BEFORE + first :: how.every] = attention(how.gate, event, latency)[first :: how.every]
     return Teaching(target, gate, Reservoir._on)
 
 

@@ -48,7 +48,13 @@ def _dot(x, y):  # type: ignore[no-untyped-def]
 def _lanes(typing_context, x, y):  # type: ignore[no-untyped-def]
     """The part of `dot` that fills whole lanes, as vector instructions."""
     row = types.Array(types.float64, 1, "C")
-    if x.dtype != types.float64 or y.dtype != types.float64 or x.ndim != 1 or y.ndim != 1 or x.layout + y.layout != "CC":
+    if (
+        x.dtype != types.float64
+        or y.dtype != types.float64
+        or x.ndim != 1
+        or y.ndim != 1
+        or x.layout + y.layout != "CC"
+    ):
         raise TypeError(f"dot takes contiguous rows of float64 such as {row}, got {x} and {y}")
     vector = ir.VectorType(ir.DoubleType(), _LANES)
 
@@ -62,11 +68,17 @@ def _lanes(typing_context, x, y):  # type: ignore[no-untyped-def]
             heads = [builder.bitcast(builder.gep(row.data, [at]), vector.as_pointer()) for row in rows]
             first, second = (builder.load(head, align=8) for head in heads)
             builder.store(builder.fadd(builder.load(total), builder.fmul(first, second)), total)
-        lanes = [builder.extract_element(builder.load(total), ir.Constant(ir.IntType(32), i)) for i in range(_LANES)]
-        while len(lanes) > 1:
-            half = len(lanes) // 2
-            lanes = [builder.fadd(a, b) for a, b in zip(lanes[:half], lanes[half:], strict=True)]
-        return lanes[0]
+        lanes, width = builder.load(total), _LANES
+        while width > 1:
+            width //= 2
+            lower, upper = (
+                ir.Constant(ir.VectorType(ir.IntType(32), width), list(r))
+                for r in (range(width), range(width, 2 * width))
+            )
+            lanes = builder.fadd(
+                builder.shuffle_vector(lanes, lanes, lower), builder.shuffle_vector(lanes, lanes, upper)
+            )
+        return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
 
     return types.float64(x, y), code
 

@@ -100,10 +100,8 @@ def collect(flags: Any, eights: Any, spikes: Any) -> int:
 
 @for_each
 def fire(group: Any, events: Any, t: int) -> None:
-    current, bias, flags, spikes = group.current, group.bias, group.flags, group.spikes
-    advance(group.step, group.state, current, flags)
-    for k in range(current.size):
-        current[k] = bias[k]
+    flags, spikes = group.flags, group.spikes
+    advance(group.step, group.state, group.current, group.bias, flags)
     n = collect(flags, group.eights, spikes)
     group.count[0] = n
     if group.first >= 0:

@@ -32,9 +32,15 @@ def show(step: Any, state: Any, arguments: str, loop: str, body: list[str]) -> s
     """The source of one sweep. In `body`, STEP and STATE stand for the scalar tuples of neuron k, STORE for q's return."""
     step_unpack, step_gather, _ = _fields("c", "step", step)
     state_unpack, state_gather, store = _fields("s", "state", state)
-    lines = [f"def sweep(step, state, {arguments}):", *(f"    {line}" for line in step_unpack + state_unpack), f"    {loop}"]
+    lines = [
+        f"def sweep(step, state, {arguments}):",
+        *(f"    {line}" for line in step_unpack + state_unpack),
+        f"    {loop}",
+    ]
     for line in body:
-        written = line.replace("STEP", f"C({step_gather.rstrip(',')})").replace("STATE", f"S({state_gather.rstrip(',')})")
+        written = line.replace("STEP", f"C({step_gather.rstrip(',')})").replace(
+            "STATE", f"S({state_gather.rstrip(',')})"
+        )
         indent = " " * (8 + len(line) - len(line.lstrip()))
         if line.strip() == "STORE":
             lines += [indent + each for each in store]
@@ -52,14 +58,14 @@ def _write(step: Any, state: Any, arguments: str, loop: str, body: list[str]) ->
     return names["sweep"]
 
 
-def advance(step: Any, state: Any, drive: Any, flags: Any) -> None:
-    """Integrate every neuron over one step; flags[k] tells whether it fired."""
+def advance(step: Any, state: Any, drive: Any, bias: Any, flags: Any) -> None:
+    """Integrate every neuron over one step; flags[k] tells whether it fired. Leaves `bias` in `drive`."""
 
 
 @overload(advance)
-def _advance(step, state, drive, flags):  # type: ignore[no-untyped-def]
-    body = ["q = integrate(STEP, STATE, drive[k])", "flags[k] = excess(STEP, q) >= 0.0", "STORE"]
-    return _write(step, state, "drive, flags", "for k in range(flags.size):", body)
+def _advance(step, state, drive, bias, flags):  # type: ignore[no-untyped-def]
+    body = ["q = integrate(STEP, STATE, drive[k])", "flags[k] = excess(STEP, q) >= 0.0", "STORE", "drive[k] = bias[k]"]
+    return _write(step, state, "drive, bias, flags", "for k in range(flags.size):", body)
 
 
 def reset_spiked(step: Any, state: Any, spikes: Any, count: Any) -> None:

@@ -90,10 +90,18 @@ def test_an_oracles_reset_clears_what_least_squares_remembers():
 
 
 def test_least_squares_needs_a_constant_that_centred_features_lack():
-    """Regression: with centred features every FORCE baseline ended three times as high as it can."""
-    learners = [learner(f"force_merged_reset{ending}", "full", 1e-4) for ending in ("", "_centred")]
-    ends = [run_blocks(Reservoir(EXACT, 200, h, 0), h, BLOCKS[:1], 20, test_every=20)["error"][0, -1] for h in learners]
+    """Regression: with centred features every FORCE baseline kept the error of the target's mean."""
+    certain = [Block(1.0, 300, 600)]  # nothing to sample: all that is left is what the features cannot express
+    learners = [learner(f"force_merged_reset{ending}", "full", 1e-4, 1.0) for ending in ("", "_centred")]
+    ends = [run_blocks(Reservoir(EXACT, 400, h, 0), h, certain, 5, test_every=5)["error"][0, -1] for h in learners]
     assert ends[0] < 0.8 * ends[1]
+
+
+def test_least_squares_learns_at_other_moments_in_every_trial():
+    """Regression: taught at every fifth ms of trials that repeat themselves, it fitted those and nothing in between."""
+    how = learner("force_merged_no_reset", "full", 1e-4, 1.0)
+    errors = run_blocks(Reservoir(EXACT, 100, how, 0), how, [Block(1.0, 300, 600)], 20)["error"][0]
+    assert errors[-1] < 1.01 * errors[4]
 
 
 @pytest.mark.parametrize(("field", "value"), [("seeds", 0), ("trials", 3), ("seed", -1), ("jitters", (-1.0,))])
