@@ -23,8 +23,8 @@ class Connectivity:
         """How many synapses between n_pre and n_post neurons, about; asked before anything is allocated."""
         raise NotImplementedError
 
-    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
-        """Indices (synapses,) of both ends. `same` says that both sides are one population: autapses are possible."""
+    def pairs(self, n_pre: int, n_post: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
+        """Indices (synapses,) of both ends; `itself` (n_post,): which presynaptic neuron each is itself, or -1."""
         raise NotImplementedError
 
 
@@ -46,7 +46,7 @@ class FixedProbability(Connectivity):
     def expected(self, n_pre: int, n_post: int) -> float:
         return self.p * n_pre * n_post
 
-    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+    def pairs(self, n_pre: int, n_post: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
         cells = n_pre * n_post
         if self.p == 0.0 or cells == 0:
             flat = np.zeros(0, np.int64)
@@ -62,7 +62,7 @@ class FixedProbability(Connectivity):
             flat = np.concatenate(blocks)
             flat = flat[flat < cells]
         pre, post = np.divmod(flat, n_post)
-        return _without_autapses(pre, post, same and not self.autapses)
+        return (pre, post) if self.autapses else _without_autapses(pre, post, itself)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,24 +85,30 @@ class FixedInDegree(Connectivity):
     def expected(self, n_pre: int, n_post: int) -> float:
         return float(self.k * n_post)
 
-    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
-        distinct = same and not self.autapses
-        choices = n_pre - distinct
+    def pairs(self, n_pre: int, n_post: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
+        barred = (itself >= 0) & (not self.autapses)  # who has a presynaptic neuron that it must not hear
+        choices = n_pre - int(barred.any())
         if self.k > 0 and (choices < 1 or (not self.multapses and self.k > choices)):
             raise InvalidValue("connect: in-degree k", self.k, f"<= {choices} distinct presynaptic neurons")
         if self.multapses:
-            pre = rng.integers(0, max(choices, 1), (n_post, self.k))
+            others = max(choices, 1) if barred.all() or not barred.any() else (n_pre - barred)[:, None]
+            pre = rng.integers(0, others, (n_post, self.k))
+            pre = pre + (barred[:, None] & (pre >= itself[:, None]))  # the draw was over the others: step over oneself
         else:
-            rows = max(1, 4_000_000 // max(choices, 1))
-            blocks = [
-                np.argpartition(rng.random((min(rows, n_post - at), choices)), self.k - 1, axis=1)[:, : self.k]
-                for at in range(0, n_post, rows)
-            ] if self.k else [np.zeros((n_post, 0), np.int64)]
+            rows = max(1, 4_000_000 // n_pre)
+            blocks = [self._distinct(itself[at : at + rows], barred[at : at + rows], n_pre, rng)
+                      for at in range(0, n_post, rows)]  # fmt: skip
             pre = np.concatenate(blocks)
         post = np.broadcast_to(np.arange(n_post)[:, None], pre.shape)
-        if distinct:  # the draw was over the others: step over oneself
-            pre = pre + (pre >= post)
         return _sorted(pre.ravel(), post.ravel())
+
+    def _distinct(self, itself: Pre, barred: NDArray[np.bool_], n_pre: int, rng: np.random.Generator) -> Pre:
+        """The k presynaptic neurons with the smallest of n_pre random numbers, for each of some postsynaptic ones."""
+        if self.k == 0:
+            return np.zeros((len(itself), 0), np.int64)
+        lots = rng.random((len(itself), n_pre))
+        lots[barred, itself[barred]] = 2.0  # never among the smallest
+        return np.argpartition(lots, self.k - 1, axis=1)[:, : self.k]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +118,7 @@ class OneToOne(Connectivity):
     def expected(self, n_pre: int, n_post: int) -> float:
         return float(n_pre)
 
-    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+    def pairs(self, n_pre: int, n_post: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
         if n_pre != n_post:
             raise InvalidValue("connect: one to one", f"{n_pre} to {n_post} neurons", "the same number on both sides")
         return np.arange(n_pre), np.arange(n_post)
@@ -130,9 +136,9 @@ class AllToAll(Connectivity):
     def expected(self, n_pre: int, n_post: int) -> float:
         return float(n_pre * n_post)
 
-    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+    def pairs(self, n_pre: int, n_post: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
         pre, post = np.divmod(np.arange(n_pre * n_post), max(n_post, 1))
-        return _without_autapses(pre, post, same and not self.autapses)
+        return (pre, post) if self.autapses else _without_autapses(pre, post, itself)
 
 
 class Pairs(Connectivity):
@@ -153,17 +159,15 @@ class Pairs(Connectivity):
     def expected(self, n_pre: int, n_post: int) -> float:
         return float(self.pre.size)
 
-    def pairs(self, n_pre: int, n_post: int, same: bool, rng: np.random.Generator) -> tuple[Pre, Post]:
+    def pairs(self, n_pre: int, n_post: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
         for name, index, n in (("pre", self.pre, n_pre), ("post", self.post, n_post)):
             if index.size and index.max() >= n:
                 raise InvalidValue(f"Pairs.{name}", int(index.max()), f"< {n}, the size of the population")
         return self.pre, self.post  # in the user's order, which is also that of the user's weights
 
 
-def _without_autapses(pre: Pre, post: Post, drop: bool) -> tuple[Pre, Post]:
-    if not drop:
-        return pre, post
-    keep = pre != post
+def _without_autapses(pre: Pre, post: Post, itself: Pre) -> tuple[Pre, Post]:
+    keep = pre != itself[post]
     return pre[keep], post[keep]
 
 

@@ -148,9 +148,8 @@ class Network:
         names = f"{source.population.name!r} to {target.population.name!r}"
         size = rule.expected(n_pre, n_post) * BYTES_PER_SYNAPSE
         require(f"connect {names}", size, "lower p or the in-degree, or use fewer neurons")
-        same = source.population is target.population and np.array_equal(source.index, target.index)
         rng = setup_generator(self.seed, _PROJECTION, place)
-        i, j = rule.pairs(n_pre, n_post, same, rng)
+        i, j = rule.pairs(n_pre, n_post, _itself(source, target), rng)
         synapse.discretise(self.dt, target.population.model)
         draw = Sampler(rng, len(i))
         weights = _values("connect: weight", draw(weight), i, j, (n_pre, n_post))
@@ -262,7 +261,17 @@ class Network:
         number = view.population.number
         if number >= len(self.populations) or self.populations[number] is not view.population:
             raise InvalidValue(field, view.population.name, "a population of this network")
+        if len(np.unique(view.index)) < len(view):
+            raise InvalidValue(field, f"a part of {view.population.name!r} with a neuron twice", "each neuron once")
         return view
+
+
+def _itself(source: PopulationView, target: PopulationView) -> NDArray[np.int64]:
+    """Which neuron of `source` each neuron of `target` is itself, -1 for none; shape (len(target),)."""
+    place = np.full(target.population.size, -1, np.int64)
+    if source.population is target.population:
+        place[source.index] = np.arange(len(source))
+    return place[target.index]
 
 
 def _shaped(field: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:

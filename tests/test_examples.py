@@ -5,10 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+import synfire as sf
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -34,11 +35,8 @@ def run(arguments, folder, **environment):
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs_within_half_a_minute_and_draws_its_figure(script, tmp_path):
-    began = time.perf_counter()
-    printed = run([str(script)], tmp_path)
-    assert time.perf_counter() - began < 30.0
-    assert printed
+def test_example_runs_and_draws_its_figure(script, tmp_path):
+    assert run([str(script)], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"{script.stem}.png"]
     assert (tmp_path / f"{script.stem}.png").stat().st_size > 10_000
 
@@ -48,6 +46,20 @@ def test_example_opens_with_its_source_and_fits_on_a_page(script):
     text = script.read_text("utf-8")
     assert re.search(r"doi:10\.|arXiv", text.split('"""')[1])
     assert len(text.splitlines()) <= 80
+
+
+# made by Synfire and handed to the user, or there to be subclassed: seen in what scripts do, not in what they name
+_HANDED_OUT = {"Driven", "LiquidState", "PopulationView", "Projection", "Readout", "Result", "Simulation"}
+_HANDED_OUT |= {"SpikeData", "TraceData"}
+_BASES = {"Connectivity", "Distribution", "Drive", "Source", "Step", "Synapse"}
+
+
+def test_every_public_name_is_used_by_code_that_runs():
+    shown = "".join(path.read_text("utf-8") for path in EXAMPLES)
+    shown += "".join(code for page in [*PAGES, ROOT / "CONTRIBUTING.md"] for code in blocks(page))
+    names = {name for layer in (sf.neurons, sf.plasticity, sf.reservoirs) for name in layer.__all__}
+    unused = {name for name in names if not re.search(rf"\b{name}\b", shown)}
+    assert unused <= _HANDED_OUT | _BASES
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import synfire as sf
 
 
 def drawn(rule, n_pre, n_post, same=False, seed=0):
-    return rule.pairs(n_pre, n_post, same, np.random.default_rng(seed))
+    itself = np.arange(n_post) if same else np.full(n_post, -1)
+    return rule.pairs(n_pre, n_post, itself, np.random.default_rng(seed))
 
 
 def counts(pre, post, n_pre, n_post):
@@ -63,6 +64,39 @@ def test_in_degree_is_exact(n_pre, n_post, k, multapses, same, seed):
         assert table.max() <= 1
     if same:
         assert np.trace(table) == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(2, 20), seeds, st.sampled_from(["all", "p", "degree", "distinct"]))
+def test_parts_that_overlap_have_no_autapses_where_they_are_forbidden(n, seed, kind):
+    """Regression: `autapses=False` from cells[:1] to cells left the synapse of neuron 0 onto itself."""
+    rule = {
+        "all": sf.AllToAll(autapses=False), "p": sf.FixedProbability(0.5, autapses=False),
+        "degree": sf.FixedInDegree(3, autapses=False), "distinct": sf.FixedInDegree(1, autapses=False, multapses=False),
+    }[kind]  # fmt: skip
+    rng = np.random.default_rng(seed)
+    pre, post = (rng.permutation(n)[: rng.integers(2, n + 1)] for _ in range(2))
+    net = sf.Network(dt=1.0, seed=seed)
+    cells = net.population(n, sf.LIF())
+    (made,) = net.connect(cells[pre], cells[post], rule, weight=1.0)
+    assert (made.pre != made.post).all()
+    assert np.isin(made.pre, pre).all()
+    assert np.isin(made.post, post).all()
+    if kind in ("degree", "distinct"):
+        assert (np.bincount(made.post, minlength=n)[post] == rule.k).all()
+    if kind == "all":
+        assert len(made) == len(pre) * len(post) - len(np.intersect1d(pre, post))
+
+
+def test_a_part_that_names_a_neuron_twice_is_refused():
+    net = sf.Network(dt=1.0)
+    cells = net.population(4, sf.LIF())
+    for connect in (
+        lambda: net.connect(cells[[0, 0]], cells, p=0.5, weight=1.0),
+        lambda: net.drive(cells[[1, 1]], sf.Current(amplitude=1.0)),
+    ):
+        with pytest.raises(sf.InvalidValue, match="each neuron once"):
+            connect()
 
 
 def test_in_degree_draws_presynaptic_neurons_evenly():
