@@ -29,6 +29,8 @@ from typing import Any
 
 from ..neurons import InvalidValue, SynfireError
 from .disk import write_whole
+from .markdown import replaced, table
+from .provenance import machine
 from .registry import unknown
 
 __all__ = ["WORKLOADS", "as_markdown", "as_text", "main", "refresh"]
@@ -174,18 +176,6 @@ def _place(row: str, names: list[str]) -> tuple[int, bool]:
     return names.index(name), row != name
 
 
-def machine() -> str:
-    """Processor, cores and system, in words."""
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        processor = models[0] if models else processor
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()}"
-
-
 HEADS = ["name", "run (s)", "range", "ratio", "build (s)", "build + run", "memory (MB)", "rate (Hz)", "error"]
 
 
@@ -222,24 +212,23 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
 
 def as_text(report: Mapping[str, Any]) -> str:
     """The table for the terminal."""
-    table = [HEADS, *(_cells(row) for row in report["rows"])]
-    plain = [cells for cells, row in zip(table[1:], report["rows"], strict=True) if row["run_s"] is not None]
+    cells_of = [HEADS, *(_cells(row) for row in report["rows"])]
+    plain = [cells for cells, row in zip(cells_of[1:], report["rows"], strict=True) if row["run_s"] is not None]
     widths = [max(len(cells[column]) for cells in [HEADS, *plain]) for column in range(len(HEADS))]
-    widths[0] = max(len(cells[0]) for cells in table)
+    widths[0] = max(len(cells[0]) for cells in cells_of)
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in table
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in cells_of
     ]
     return "\n".join([_headline(report), "", *lines, "", *_sentences(report)])
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
     """The same for the documentation."""
-    rule = ["---", *["---:"] * (len(HEADS) - 1)]
-    lines = ["| " + " | ".join(cells) + " |" for cells in [HEADS, rule, *(_cells(row) for row in report["rows"])]]
+    lines = table(HEADS, [_cells(row) for row in report["rows"]])
     versions = ", ".join(
         f"{name} {version}" for name, version in report["versions"].items() if not name.endswith("-cold")
     )
-    return "\n".join([_headline(report), "", *lines, "", *_sentences(report), "", f"{versions}."])
+    return "\n".join([_headline(report), "", lines, "", *_sentences(report), "", f"{versions}."])
 
 
 def _headline(report: Mapping[str, Any]) -> str:
@@ -259,12 +248,7 @@ def refresh(page: str, report: Mapping[str, Any]) -> str:
 
     Raises       SynfireError if the page has no such marks
     """
-    begin, end = (f"<!-- {report['workload']}: {mark} -->" for mark in ("begin", "end"))
-    before, found, rest = page.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise SynfireError(f"the page has no {begin} … {end}; add these two lines where the table belongs")
-    return f"{before}{begin}\n{as_markdown(report)}\n{end}{after}"
+    return replaced(page, report["workload"], as_markdown(report))
 
 
 if __name__ == "__main__":  # python -m synfire.experiments.bench bench.json docs/performance.md

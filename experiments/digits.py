@@ -31,8 +31,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import InvalidValue, SpikeList
-from ..neurons.randomness import check_seed
+from ..neurons import InvalidValue, SpikeList, check_seed
 from ..reservoirs import LiquidState, Reservoir
 from . import digits_liquid as liquid
 from . import digits_methods as methods

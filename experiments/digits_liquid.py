@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import SpikeList, encode_latency
-from ..neurons.randomness import setup_generator
+from ..neurons import SpikeList, encode_latency, setup_generator
 from ..plasticity import ThreeFactor, ridge
 from ..reservoirs import Reservoir, learn_online
 from .data import ImageSet, load_digits, load_idx, split

@@ -28,10 +28,10 @@ from ..neurons import (
     InvalidValue,
     Izhikevich2007,
     normal,
+    setup_generator,
+    steps_in,
     uniform,
 )
-from ..neurons.randomness import setup_generator
-from ..neurons.source import steps_in
 from ..plasticity import RecursiveLeastSquares
 from ..reservoirs import FixedProbability, Network, Teaching
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -13,20 +14,29 @@ import numpy as np
 
 from ..neurons import UnreadableFile
 
-__all__ = ["as_config", "as_plain", "commit", "versions"]
+__all__ = ["as_config", "as_plain", "commit", "machine", "versions"]
 
 PACKAGES = ("synfire", "numpy", "scipy", "numba", "h5py", "scikit-learn", "torch", "snntorch", "matplotlib")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that results rest on; "" for those not installed."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    """Versions of Python and of the libraries that results rest on, "" for those not installed; the machine."""
+    found = {"python": platform.python_version(), "platform": platform.platform(), "machine": machine()}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package] = ""
     return found
+
+
+def machine() -> str:
+    """The processor's name, how many cores, and the operating system."""
+    name, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text("utf-8").splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def commit() -> str:

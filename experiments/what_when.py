@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import InvalidValue
-from ..neurons.randomness import check_seed
+from ..neurons import InvalidValue, check_seed
 from .force_sine import force_sine
 from .record import Record
 from .what_when_figures import figures

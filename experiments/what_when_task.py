@@ -15,7 +15,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons.randomness import setup_generator
+from ..neurons import setup_generator
 
 __all__ = [
     "AFTER", "BEFORE", "BLOCKS", "Block", "amplitude", "attention", "draw_events", "error", "expectation", "peak_times",

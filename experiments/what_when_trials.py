@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Current, Exponential, Izhikevich, Waveform, uniform
-from ..neurons.randomness import setup_generator
+from ..neurons import Current, Exponential, Izhikevich, Waveform, setup_generator, uniform
 from ..plasticity import (
     ChannelwiseRecursiveLeastSquares,
     PredictionGated,

@@ -13,7 +13,8 @@ from .lif import LIF
 from .maths import Value, exp, where
 from .model import Neuron, Step
 from .parameters import Parameters, parameter
-from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform
+from .randomness import check_seed, setup_generator
+from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
 from .synapse import Delta, Exponential, Synapse
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "UnreadableFile",
     "Value",
     "Waveform",
+    "check_seed",
     "encode_latency",
     "encode_rate",
     "exp",
@@ -48,6 +50,8 @@ __all__ = [
     "lognormal",
     "normal",
     "parameter",
+    "setup_generator",
+    "steps_in",
     "uniform",
     "where",
 ]
