@@ -28,6 +28,7 @@ from .memory import BYTES_PER_SYNAPSE, require
 from .population import Driven, Population, PopulationView, Projection, Readout, Teaching, as_view
 from .recording import Record
 from .result import Result
+from .run import run
 from .simulation import Simulation
 
 __all__ = ["Network"]
@@ -252,8 +253,8 @@ class Network:
         Returns      Result; after Ctrl-C one of what was done, with `interrupted` set
         Raises       InvalidValue, TooLarge, SynfireError for a disk that is full
         """
-        return self.simulation().run(
-            duration, record=record, teach=teach, state=state, stream=stream, progress=progress
+        return run(
+            self.simulation(), duration, record=record, teach=teach, state=state, stream=stream, progress=progress
         )
 
     def _own(self, field: str, part: Any) -> PopulationView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from ..neurons import InvalidValue, SynfireError
 from .population import Population, PopulationView, as_view
 from .recording import Record, Sink, Spikes, TapPlan, Trace, full_name
-
-if TYPE_CHECKING:
-    from .simulation import Simulation
+from .simulation import Simulation
 
 __all__ = ["Result", "SpikeData", "TraceData"]
 

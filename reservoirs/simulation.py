@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..neurons import Drive, InvalidValue, Neuron, Source
-from ..neurons.source import steps_in
 from .compiled import compiled_run
-from .interrupt import interruptible
 from .lowering import LoweredGroup, lower_groups, lower_links
 from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
 from .program import DriveSlot, Events, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
-from .progress import Progress
-from .recording import FileSink, MemorySink, Record, Sink, Spikes, TapPlan, plan_taps
-from .result import Result
+from .recording import TapPlan
 
-__all__ = ["Simulation", "State", "Stretch"]
+__all__ = ["Simulation", "State", "Stretch", "taught_rows"]
 
 State = Mapping[str, NDArray[Any]]
 """Every array that changes while a network runs, by name; "step" (1,) is the clock. Copy it, save it, run on from it."""
@@ -178,80 +173,6 @@ class Simulation:
         )
         return state, seen
 
-    def run(
-        self,
-        duration: float,
-        *,
-        record: Sequence[Record] = (),
-        teach: Mapping[Readout, Teaching] | None = None,
-        state: State | None = None,
-        stream: str | None = None,
-        progress: bool = True,
-    ) -> Result:
-        """As `Network.run`."""
-        steps = steps_in("run: duration", duration, self.dt)
-        plans = plan_taps(self, record)
-        spikes_of = frozenset(self._group_of[r.source.number if isinstance(r.source, Population) else
-                              r.source.population.number] for r in record if isinstance(r, Spikes))  # fmt: skip
-        now: State = self.initial_state() if state is None else self._checked(state)
-        first = int(now["step"][0])
-        for readout, teaching in (teach or {}).items():
-            _rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
-        sink: Sink = MemorySink() if stream is None else FileSink(stream)
-        interrupted = False
-        with interruptible() as pressed, Progress(duration, self.dt, progress) as bar:
-            for state, seen in self._chunks(now, steps, teach or {}, spikes_of, plans):
-                now = state
-                self._keep(sink, seen)
-                bar.advance(seen.steps)
-                interrupted = pressed() and bar.done < steps
-                if interrupted:
-                    break
-        self._keep(sink, self._nothing(spikes_of, plans))
-        sink.close()
-        return Result(self, dict(now), first, sink, tuple(record), plans, interrupted)
-
-    def _chunks(
-        self,
-        state: State,
-        steps: int,
-        teach: Mapping[Readout, Teaching],
-        spikes_of: frozenset[int],
-        plans: Mapping[str, TapPlan],
-    ) -> Iterator[tuple[dict[str, NDArray[Any]], Stretch]]:
-        """Advance in chunks of about a quarter of a second; their size never changes a result."""
-        done, size, start = 0, 64, int(state["step"][0])
-        while done < steps:
-            began = time.perf_counter()
-            at = int(state["step"][0])
-            taught = {r: _slice(r, t, at // r.every - start // r.every) for r, t in teach.items()}
-            state, seen = self.advance(state, min(size, steps - done), teach=taught, spikes_of=spikes_of, plans=plans)
-            done += seen.steps
-            size = max(64, min(4 * size, int(seen.steps * 0.25 / max(time.perf_counter() - began, 1e-6))))
-            yield state, seen
-
-    def _keep(self, sink: Sink, seen: Stretch) -> None:
-        for g, (steps, neurons) in seen.spikes.items():
-            sink.append(f"spikes/{self.groups[g].name}/steps", steps)
-            sink.append(f"spikes/{self.groups[g].name}/neurons", neurons)
-        for name, rows in seen.samples.items():
-            sink.append(f"samples/{name}", rows)
-        for number, output in enumerate(seen.outputs):
-            sink.append(f"outputs/readout{number}", output)
-
-    def _nothing(self, spikes_of: frozenset[int], plans: Mapping[str, TapPlan]) -> Stretch:
-        """An empty stretch, so that every record has a dataset."""
-        none = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        samples = {name: np.zeros((0, len(plan.index))) for name, plan in plans.items() if plan.every}
-        return Stretch(0, dict.fromkeys(spikes_of, none), samples, [np.zeros((0, r.channels)) for r in self.readouts])
-
-    def _checked(self, state: State) -> State:
-        for name, array in self.initial_state().items():
-            if name not in state or state[name].shape != array.shape:
-                found = f"shape {state[name].shape}" if name in state else "missing"
-                raise InvalidValue(f"state[{name!r}]", found, f"shape {array.shape}", "it is another network's state")
-        return state
-
     def _add_drive(self, handle: Driven | Population, lowered: tuple[int, Any]) -> None:
         self._drives[handle] = lowered
         constant = lowered[1]
@@ -334,7 +255,7 @@ class Simulation:
         readout, slot, name = self.readouts[number], self._slots[number], f"readout{number}"
         group = groups[self._group_of[readout.views[0].population.number]]
         updates = (first + steps) // readout.every - first // readout.every
-        target, attention, on = _rows(readout, teach.get(readout), updates)
+        target, attention, on = taught_rows(readout, teach.get(readout), updates)
         rule = readout.rule.initial_state(1, 1)  # its shape as a tuple; the arrays come from the state
         return slot._replace(
             spikes=group.spikes,
@@ -353,7 +274,11 @@ class Simulation:
         )
 
 
-def _rows(readout: Readout, teaching: Teaching | None, updates: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def taught_rows(readout: Readout, teaching: Teaching | None, updates: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Target, attention and on of `updates` updates, a row each; nothing is taught where teaching is None.
+
+    Raises       InvalidValue for shapes that do not fit and values that are no teaching
+    """
     shape = (updates, readout.channels)
     if teaching is None:
         return np.zeros(shape), np.zeros(shape), np.ones(updates, np.bool_)
@@ -371,11 +296,6 @@ def _rows(readout: Readout, teaching: Teaching | None, updates: int) -> tuple[Fl
     if on.ndim != 1 or len(on) < updates:
         raise InvalidValue("Teaching.on", f"shape {on.shape}", f"of shape ({updates},)")
     return arrays[0], arrays[1], on
-
-
-def _slice(readout: Readout, teaching: Teaching, row: int) -> Teaching:
-    on = None if teaching.on is None else np.asarray(teaching.on)[row:]
-    return Teaching(np.asarray(teaching.target)[row:], np.asarray(teaching.attention)[row:], on)
 
 
 def _flatten(state: dict[str, NDArray[Any]], name: str, bundle: Any) -> None:

@@ -1,0 +1,107 @@
+"""A run from beginning to end: chunks of `Simulation.advance`, their records kept, Ctrl-C heard, a `Result` in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ..neurons import InvalidValue
+from ..neurons.source import steps_in
+from .interrupt import interruptible
+from .population import Readout, Teaching, as_view
+from .progress import Progress
+from .recording import FileSink, MemorySink, Record, Sink, Spikes, TapPlan, plan_taps
+from .result import Result
+from .simulation import Simulation, State, Stretch, taught_rows
+
+__all__ = ["run"]
+
+
+def run(
+    simulation: Simulation,
+    duration: float,
+    *,
+    record: Sequence[Record] = (),
+    teach: Mapping[Readout, Teaching] | None = None,
+    state: State | None = None,
+    stream: str | None = None,
+    progress: bool = True,
+) -> Result:
+    """As `Network.run`, whose arguments these are, of a network that is lowered already."""
+    steps = steps_in("run: duration", duration, simulation.dt)
+    plans = plan_taps(simulation, record)
+    sources = [as_view("record: source", request.source) for request in record if isinstance(request, Spikes)]
+    spikes_of = frozenset(simulation.groups.index(simulation.group_of(view)) for view in sources)
+    now: State = simulation.initial_state() if state is None else _checked(simulation, state)
+    first = int(now["step"][0])
+    for readout, teaching in (teach or {}).items():
+        taught_rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
+    sink: Sink = MemorySink() if stream is None else FileSink(stream)
+    interrupted = False
+    with interruptible() as pressed, Progress(duration, simulation.dt, progress) as bar:
+        for state, seen in _chunks(simulation, now, steps, teach or {}, spikes_of, plans):
+            now = state
+            _keep(sink, simulation, seen)
+            bar.advance(seen.steps)
+            interrupted = pressed() and bar.done < steps
+            if interrupted:
+                break
+    _keep(sink, simulation, _nothing(simulation, spikes_of, plans))
+    sink.close()
+    return Result(simulation, dict(now), first, sink, tuple(record), plans, interrupted)
+
+
+def _chunks(
+    simulation: Simulation,
+    state: State,
+    steps: int,
+    teach: Mapping[Readout, Teaching],
+    spikes_of: frozenset[int],
+    plans: Mapping[str, TapPlan],
+) -> Iterator[tuple[State, Stretch]]:
+    """Advance in chunks of about a quarter of a second; their size never changes a result."""
+    start = at = int(state["step"][0])
+    size = 64
+    while at < start + steps:
+        began = time.perf_counter()
+        size = min(size, start + steps - at)
+        taught = {readout: _part(readout, lesson, start, at, size) for readout, lesson in teach.items()}
+        state, seen = simulation.advance(state, size, teach=taught, spikes_of=spikes_of, plans=plans)
+        at += seen.steps
+        size = max(64, min(4 * size, int(seen.steps * 0.25 / max(time.perf_counter() - began, 1e-6))))
+        yield state, seen
+
+
+def _part(readout: Readout, teaching: Teaching, start: int, at: int, size: int) -> Teaching:
+    """The rows of a chunk of `size` steps from step `at`, of what is taught from step `start` on."""
+    some = slice(at // readout.every - start // readout.every, (at + size) // readout.every - start // readout.every)
+    on = None if teaching.on is None else np.asarray(teaching.on)[some]
+    return Teaching(np.asarray(teaching.target)[some], np.asarray(teaching.attention)[some], on)
+
+
+def _keep(sink: Sink, simulation: Simulation, seen: Stretch) -> None:
+    for g, (steps, neurons) in seen.spikes.items():
+        sink.append(f"spikes/{simulation.groups[g].name}/steps", steps)
+        sink.append(f"spikes/{simulation.groups[g].name}/neurons", neurons)
+    for name, samples in seen.samples.items():
+        sink.append(f"samples/{name}", samples)
+    for number, output in enumerate(seen.outputs):
+        sink.append(f"outputs/readout{number}", output)
+
+
+def _nothing(simulation: Simulation, spikes_of: frozenset[int], plans: Mapping[str, TapPlan]) -> Stretch:
+    """An empty stretch, so that every record has a dataset."""
+    none = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    samples = {name: np.zeros((0, len(plan.index))) for name, plan in plans.items() if plan.every}
+    outputs = [np.zeros((0, readout.channels)) for readout in simulation.readouts]
+    return Stretch(0, dict.fromkeys(spikes_of, none), samples, outputs)
+
+
+def _checked(simulation: Simulation, state: State) -> State:
+    for name, array in simulation.initial_state().items():
+        if name not in state or state[name].shape != array.shape:
+            found = f"shape {state[name].shape}" if name in state else "missing"
+            raise InvalidValue(f"state[{name!r}]", found, f"shape {array.shape}", "it is another network's state")
+    return state
