@@ -63,7 +63,7 @@ def _made(record: LoadedRecord) -> str:
 
 
 def _by_method(record: LoadedRecord) -> list[str]:
-    """Tables of methods by measures, one for each group of measures that share their methods."""
+    """Methods by measures, a table for each group of measures that share their methods; measures of one method in one."""
     found: dict[str, dict[str, str]] = {}
     for name, metric in record.metrics.items():
         measure, _, method = name.partition(".")
@@ -71,12 +71,15 @@ def _by_method(record: LoadedRecord) -> list[str]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for measure, values in found.items():
         groups.setdefault(tuple(values), []).append(measure)
-    tables = []
+    tables, alone = [], []
     for methods, measures in groups.items():
+        if len(methods) == 1:
+            alone += [[f"`{measure}`", f"`{methods[0]}`", found[measure][methods[0]]] for measure in measures]
+            continue
         for some in (measures[at : at + 6] for at in range(0, len(measures), 6)):
             rows = [[f"`{method}`", *(found[m][method] for m in some)] for method in methods]
             tables.append(table(["", *(f"`{m}`" for m in some)], rows))
-    return tables
+    return [*tables, table(["", "", ""], alone)] if alone else tables
 
 
 def _value(metric: dict[str, Any]) -> str:
