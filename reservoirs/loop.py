@@ -26,13 +26,13 @@ __all__ = ["run"]
 
 def for_each(stage: Any) -> Any:
     """The function that calls `stage(item, *args)` for every item of a tuple, unrolled where the types differ."""
-    stage = register_jitable(stage)
+    stage = register_jitable(forceinline=True)(stage)
 
     def each(items: Any, *args: Any) -> None:
         for item in items:
             stage(item, *args)
 
-    @overload(each)
+    @overload(each, jit_options={"forceinline": True})
     def _each(items, *args):  # type: ignore[no-untyped-def]
         if len(items) == 0:
             return lambda items, *args: None
@@ -85,7 +85,7 @@ def conduct(receptor: Any) -> None:
     accumulate_current(receptor.step, receptor.state, receptor.current)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def collect(flags: Any, eights: Any, spikes: Any) -> int:
     """Write the indices of the set flags to `spikes`, ascending; returns how many. Looks at eight flags at a time."""
     n = 0
@@ -152,7 +152,7 @@ def read_out(slot: Any, t: int) -> None:
         update(slot, t // slot.every - slot.first)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def update(slot: Any, row: int) -> None:
     """One update of a readout: features, prediction, learning, feedback."""
     prediction, features, weight, feedback = slot.prediction, slot.features, slot.weight, slot.feedback

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..neurons import Delta, Synapse
+from .memory import aligned
 from .population import Population, PopulationView, Projection
 from .program import Floats
 
@@ -134,6 +135,6 @@ def _side_by_side_or_one(values: Sequence[Any], sizes: Sequence[int]) -> Any:
 
 def _side_by_side(values: Sequence[Any], sizes: Sequence[int]) -> Floats:
     parts = [np.broadcast_to(np.asarray(value), (size,)) for value, size in zip(values, sizes, strict=True)]
-    return np.concatenate(parts).astype(np.asarray(parts[0]).dtype if parts[0].dtype.kind == "i" else np.float64)
+    return aligned(np.concatenate(parts).astype(parts[0].dtype if parts[0].dtype.kind == "i" else np.float64))
 
 

@@ -1,13 +1,33 @@
-"""How much memory a thing will take, asked before it is made."""
+"""How much memory a thing will take, asked before it is made; and where in memory arrays begin."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from ..neurons import TooLarge
 
-__all__ = ["BYTES_PER_SYNAPSE", "require"]
+__all__ = ["BYTES_PER_SYNAPSE", "aligned", "require"]
+
+_CACHE_LINE = 64  # bytes
 
 # while it is built a synapse is two int64 indices, a weight and a delay, and their sorted copies
 BYTES_PER_SYNAPSE = 72
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that begins with a cache line.
+
+    NumPy's arrays begin anywhere, and a vector register is as wide as a line: loads that straddle two lines made sweeps
+    over neurons and dot products up to 1.9 times slower, by the luck of the allocator.
+    """
+    raw = np.empty(array.nbytes + _CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    made: NDArray[Any] = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    made[...] = array
+    return made
 
 
 def require(what: str, size: float, fix: str) -> None:

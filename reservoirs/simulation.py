@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..neurons import Drive, InvalidValue, Neuron, Source
 from .compiled import compiled_run
 from .lowering import LoweredGroup, lower_groups, lower_links
+from .memory import aligned
 from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
 from .program import DriveSlot, Events, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
 from .recording import TapPlan
@@ -59,7 +60,7 @@ class Simulation:
         self._group_of = {number: g for g, group in enumerate(self.groups) for number in group.offset}
         self._first = [0, *(int(end) for end in np.cumsum([group.size for group in self.groups])[:-1])]
         self._receptors, self._links = lower_links(self.groups, projections, dt)
-        self._bias = [np.zeros(group.size) for group in self.groups]
+        self._bias = [aligned(np.zeros(group.size)) for group in self.groups]
         self._drives: dict[Driven | Population, tuple[int, Any]] = {}
         for driven in drives:
             self._add_drive(driven, self._lower_drive(driven, driven.drive))
@@ -118,7 +119,7 @@ class Simulation:
                      plans       which variables are sampled
         Returns      the new state, and what was observed; fewer steps than asked for where spikes filled the buffer
         """
-        state = {name: array.copy() for name, array in state.items()}
+        state = {name: aligned(array) for name, array in state.items()}
         first = int(state["step"][0])
         groups = [self._group(g, state, g in spikes_of) for g in range(len(self.groups))]
         reserve = sum(self.groups[g].size for g in spikes_of)
@@ -205,9 +206,9 @@ class Simulation:
 
     def _group(self, g: int, state: Mapping[str, NDArray[Any]], record: bool) -> Group:
         group, n = self.groups[g], self.groups[g].size
-        eights = np.zeros(-(-n // 8), np.uint64)
+        eights = aligned(np.zeros(-(-n // 8), np.uint64))
         return Group(
-            group.step, _gather(state, group.name, group.state), self._bias[g], self._bias[g].copy(),
+            group.step, _gather(state, group.name, group.state), self._bias[g], aligned(self._bias[g]),
             eights.view(np.bool_)[:n], eights, np.zeros(n, np.uint32), np.zeros(1, np.int64),
             self._first[g] if record else -1,
         )  # fmt: skip
@@ -238,8 +239,8 @@ class Simulation:
         nothing = np.zeros(0)
         return ReadoutSlot(
             np.zeros(0, np.uint32), np.zeros(0, np.int64), feature, readout.every, per_step**readout.every, late,
-            readout.mean, readout.scale, nothing, nothing, np.zeros(len(where)), nothing, nothing,
-            readout.rule.discretise(readout.every * self.dt), None, feedback, np.zeros(n), 0,
+            aligned(readout.mean), aligned(readout.scale), nothing, nothing, aligned(np.zeros(len(where))), nothing, nothing,
+            readout.rule.discretise(readout.every * self.dt), None, aligned(feedback), np.zeros(n), 0,
             np.zeros(0, np.bool_), nothing, nothing, nothing,
         )  # fmt: skip
 
