@@ -29,7 +29,11 @@ class Population:
         return self.size
 
     def __getitem__(self, part: Any) -> PopulationView:
-        return PopulationView(self, np.atleast_1d(np.arange(self.size, dtype=np.int32)[part]))
+        try:
+            return PopulationView(self, np.atleast_1d(np.arange(self.size, dtype=np.int32)[part]))
+        except IndexError:
+            legal = f"a whole number from {-self.size} to {self.size - 1}, a list of them, a slice or a mask"
+            raise InvalidValue(f"part of population {self.name!r}", part, legal) from None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

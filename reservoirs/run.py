@@ -31,12 +31,16 @@ def run(
 ) -> Result:
     """As `Network.run`, whose arguments these are, of a network that is lowered already."""
     steps = steps_in("run: duration", duration, simulation.dt)
+    if not isinstance(record, list | tuple):
+        raise InvalidValue("run: record", record, "a list", "e.g. record=[Spikes(cells)]")
     plans = plan_taps(simulation, record)
     sources = [as_view("record: source", request.source) for request in record if isinstance(request, Spikes)]
     spikes_of = frozenset(simulation.groups.index(simulation.group_of(view)) for view in sources)
     now: State = simulation.initial_state() if state is None else _checked(simulation, state)
     first = int(now["step"][0])
     for readout, teaching in (teach or {}).items():
+        if readout not in simulation.readouts:
+            raise InvalidValue("run: teach", readout, "by readouts of this network, as `readout` gave them")
         taught_rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
     sink: Sink = MemorySink() if stream is None else FileSink(stream)
     interrupted = False

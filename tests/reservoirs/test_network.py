@@ -257,3 +257,21 @@ def test_what_is_shown_to_a_network_is_not_changed(net):
     assert cells.model.tau_m.tolist() == [20.0] * 4
     assert cells.initial["v"].tolist() == [-60.0] * 4
     assert np.isfinite(net.projections[0].weight).all()
+
+
+@pytest.mark.parametrize("part", [20, [1, 20], 1.5, "a", -11])
+def test_a_part_that_a_population_does_not_have_is_refused(part):
+    cells = sf.Network(dt=0.5).population(10, sf.LIF(), name="ten")
+    with pytest.raises(sf.InvalidValue, match=r"part of population 'ten': must be a whole number from -10 to 9"):
+        cells[part]
+
+
+def test_a_run_refuses_records_that_are_no_list_and_lessons_for_another_networks_readout(net, cells):
+    """Regression: what was taught to another network's readout was ignored without a word."""
+    with pytest.raises(sf.InvalidValue, match="run: record: must be a list"):
+        net.run(1.0, record=sf.Spikes(cells))
+    other = sf.Network(dt=net.dt)
+    stranger = other.readout(other.population(3, sf.LIF()), 1, sf.ThreeFactor())
+    for key in (stranger, "readout0"):
+        with pytest.raises(sf.InvalidValue, match="run: teach"):
+            net.run(1.0, teach={key: sf.Teaching(np.zeros((9, 1)), np.zeros((9, 1)))})
