@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..neurons import SynfireError
 
 __all__ = ["replaced", "table"]
 
+_NUMBER = re.compile(r"-?\d|nan|$")
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are aligned to the right."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
+    """A Markdown table; columns of numbers are aligned to the right."""
+    numbers = [all(_NUMBER.match(row[k]) for row in rows) for k in range(len(head))]
+    rule = ["---:" if right else "---" for right in numbers]
     cells = [[cell.replace("|", "\\|") for cell in row] for row in [head, rule, *rows]]
     return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 

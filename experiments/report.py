@@ -23,8 +23,8 @@ def report(record: LoadedRecord, figures: dict[str, str]) -> str:
     """Markdown; `figures` says under which path each figure lies."""
     parts = [_made(record), *(f"![{name.replace('_', ' ')}]({path})" for name, path in figures.items())]
     if record.checks:
-        rows = [[c["claim"], "yes" if c["holds"] else "**no**", c["detail"]] for c in record.checks.values()]
-        parts += ["### What holds", table(["claim", "holds", "found"], rows)]
+        rows = [[f"`{name}`", c["claim"], "yes" if c["holds"] else "**no**", c["detail"]] for name, c in record.checks.items()]
+        parts += ["### What holds", table(["check", "claim", "holds", "found"], rows)]
     paper = {name: m for name, m in record.metrics.items() if m["paper"] is not None}
     if paper:
         rows = [[f"`{name}`", _value(m), f"{m['paper']:.3g}"] for name, m in paper.items()]

@@ -154,8 +154,8 @@ def _ends(record: Any) -> Any:
             if not np.isfinite(record.metrics[f"error_end_block4_{circuit}.{name}"]["value"]):
                 axis.text(k, 0.01, "diverged", rotation=90, ha="center", va="bottom", fontsize=8)
         axis.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=6)
-        axis.set(title=_NAMES[circuit], ylabel="test error (RMSE)")
-        axis.legend(fontsize=7, ncol=4, frameon=False)
+        axis.set(title=_NAMES[circuit], ylabel="test error (RMSE)", ylim=(0.0, 1.15 * axis.get_ylim()[1]))
+        axis.legend(fontsize=7, ncol=4, frameon=False, loc="upper right")
     return figure
 
 
@@ -190,7 +190,7 @@ def _sine(record: Any) -> Any:
         axis.plot(found["times"][some] * 1e-3, found["output"][some], color="#0072B2", lw=1.0, label="output")
         axis.set(xlabel="time (s)")
     axes[0, 0].axvline(learned * 1e-3, color="0.4", ls="--")
-    axes[0, 0].set(title="FORCE: learning ends at the line", ylabel="output")
+    axes[0, 0].set(title="FORCE: learning ends at the line", ylabel="output", ylim=(-1.2, 1.7))
     axes[0, 1].set(title="and goes on alone, its phase drifting")
-    axes[0, 0].legend(frameon=False, fontsize=7, loc="lower right")
+    axes[0, 0].legend(frameon=False, fontsize=7, loc="upper right", ncol=2)
     return figure
