@@ -30,7 +30,7 @@ class DoubleExponentialStep(NamedTuple):
     gain: Value
     gain_rising: Value
 
-    def current(self, state: DoubleExponentialState) -> Value:
+    def current(self, state: DoubleExponentialState, v: Value) -> Value:
         return self.gain * state.current + self.gain_rising * state.rising
 
     def decay(self, state: DoubleExponentialState) -> DoubleExponentialState:

@@ -1,8 +1,8 @@
 """Synapses: from the summed weights of arriving spikes to what the neuron feels.
 
 A synapse is made like a neuron: parameters with `discretise`, a NamedTuple of state, and a step whose methods are the
-definition: `current(state)` is what it adds to the neuron's input in this step, `decay(state)` carries the state to
-the next one, `arrive(state, weight)` adds the spikes that land after threshold.
+definition: `current(state, v)` is what it adds to the input of a neuron at membrane potential v in this step,
+`decay(state)` carries the state to the next one, `arrive(state, weight)` adds the spikes that land after threshold.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ExponentialStep(NamedTuple):
     decay_syn: Value
     gain: Value
 
-    def current(self, state: ExponentialState) -> Value:
+    def current(self, state: ExponentialState, v: Value) -> Value:
         return self.gain * state.current
 
     def decay(self, state: ExponentialState) -> ExponentialState:
@@ -101,15 +101,15 @@ class Exponential(Synapse):
         return ExponentialState(0.0)
 
 
-def current(step: Any, state: Any) -> Value:
-    """`step.current(state)`, in compiled code too."""
-    return step.current(state)
+def current(step: Any, state: Any, v: Value) -> Value:
+    """`step.current(state, v)`, in compiled code too."""
+    return step.current(state, v)
 
 
 @overload(current)
-def _current(step, state):  # type: ignore[no-untyped-def]
+def _current(step, state, v):  # type: ignore[no-untyped-def]
     method = method_of(step, "current")
-    return lambda step, state: method(step, state)
+    return lambda step, state, v: method(step, state, v)
 
 
 def decay(step: Any, state: Any) -> Any:

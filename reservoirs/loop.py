@@ -82,7 +82,7 @@ def drive(slot: Any, t: int) -> None:
 
 @for_each
 def conduct(receptor: Any) -> None:
-    accumulate_current(receptor.step, receptor.state, receptor.current)
+    accumulate_current(receptor.step, receptor.state, receptor.v, receptor.current)
 
 
 @register_jitable(forceinline=True)

@@ -54,6 +54,7 @@ class Receptor(NamedTuple):
     step: Any
     state: Any
     ring: Floats
+    v: Floats  # membrane potential of the group
     current: Floats
 
 

@@ -134,7 +134,7 @@ class Simulation:
                 jumps.append(Jump(group.step, group.state, ring))
             else:
                 own = _gather(state, f"{self.groups[receptor.group].name}.{receptor.name}", receptor.state)
-                receptors.append(Receptor(receptor.step, own, ring, group.current))
+                receptors.append(Receptor(receptor.step, own, ring, group.state.v, group.current))
         links = [
             Link(
                 groups[k.group].spikes, groups[k.group].count, rings[k.receptor], k.indptr, k.target, k.weight, k.delay

@@ -88,14 +88,14 @@ def _deliver_jumps(step, state, arriving):  # type: ignore[no-untyped-def]
     return _write(step, state, "arriving", "for k in range(arriving.size):", body)
 
 
-def accumulate_current(step: Any, state: Any, drive: Any) -> None:
+def accumulate_current(step: Any, state: Any, v: Any, drive: Any) -> None:
     """Add every neuron's synaptic current to its drive, then let the synapse decay by one step."""
 
 
 @overload(accumulate_current)
-def _accumulate_current(step, state, drive):  # type: ignore[no-untyped-def]
-    body = ["drive[k] += current(STEP, STATE)", "q = decay(STEP, STATE)", "STORE"]
-    return _write(step, state, "drive", "for k in range(drive.size):", body)
+def _accumulate_current(step, state, v, drive):  # type: ignore[no-untyped-def]
+    body = ["drive[k] += current(STEP, STATE, v[k])", "q = decay(STEP, STATE)", "STORE"]
+    return _write(step, state, "v, drive", "for k in range(drive.size):", body)
 
 
 def accumulate_arrivals(step: Any, state: Any, arriving: Any) -> None:

@@ -28,10 +28,10 @@ def random_cases(n=50):
 def test_numpy_numba_and_torch_give_the_same_bits():
     torch = pytest.importorskip("torch")
     for step, state, weight in random_cases():
-        in_python = step.current(state), step.decay(state), step.arrive(state, weight)
+        in_python = step.current(state, 0.0), step.decay(state), step.arrive(state, weight)
         assert compiled_methods(step, state, weight) == in_python
         tensor = type(state)(*(torch.tensor(x, dtype=torch.float64) for x in state))
-        in_torch = step.current(tensor), step.decay(tensor), step.arrive(tensor, weight)
+        in_torch = step.current(tensor, 0.0), step.decay(tensor), step.arrive(tensor, weight)
         assert float(in_torch[0]) == in_python[0]
         for a, b in zip(in_torch[1:], in_python[1:], strict=True):
             assert [float(x) for x in a] == list(b)
@@ -56,7 +56,7 @@ def test_the_charge_of_a_spike_is_weight_times_tau_syn():
     step = synapse.discretise(dt, sf.Izhikevich())
     state, charge = step.arrive(synapse.initial_state(), 3.0), 0.0
     for _ in range(round(600.0 / dt)):
-        charge += dt * step.current(state)
+        charge += dt * step.current(state, 0.0)
         state = step.decay(state)
     assert charge == pytest.approx(60.0, rel=1e-5)  # the sum's own error is (dt / tau_rise)^2 / 12 = 2e-6
 
@@ -68,8 +68,8 @@ def test_it_tends_to_an_exponential_as_the_rise_vanishes():
         with pytest.warns(RuntimeWarning, match="tau_rise"):
             step = sf.DoubleExponential(tau_rise=tau_rise, tau_syn=10.0).discretise(0.5, neuron)
         state = step.decay(step.arrive(sf.DoubleExponential().initial_state(), 1.0))
-        expected = slow.current(slow.decay(slow.arrive(sf.Exponential().initial_state(), 1.0)))
-        assert step.current(state) == pytest.approx(expected, rel=2.0 * tau_rise / 10.0)  # first order in the ratio
+        expected = slow.current(slow.decay(slow.arrive(sf.Exponential().initial_state(), 1.0)), 0.0)
+        assert step.current(state, 0.0) == pytest.approx(expected, rel=2.0 * tau_rise / 10.0)  # first order in the ratio
 
 
 def test_on_lif_the_membrane_is_exact_at_any_dt():

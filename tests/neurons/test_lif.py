@@ -121,7 +121,7 @@ def test_exponential_current_is_integrated_exactly(tau_syn):
     syn = synapse.discretise(dt, model)
     state, current = model.initial_state(), type(synapse.initial_state())(start)
     for k in range(1, 21):
-        state = step.integrate(state, syn.current(current))
+        state = step.integrate(state, syn.current(current, 0.0))
         current = syn.decay(current)
         t = k * dt
         if tau_syn == tau_m:

@@ -27,7 +27,7 @@ def random_cases(n=50):
 
 def test_numpy_and_numba_give_the_same_bits():
     for step, state, weight in random_cases():
-        in_python = step.current(state), step.decay(state), step.arrive(state, weight)
+        in_python = step.current(state, 0.0), step.decay(state), step.arrive(state, weight)
         assert compiled_methods(step, state, weight) == in_python
 
 
@@ -35,7 +35,7 @@ def test_numpy_and_torch_give_the_same_bits():
     torch = pytest.importorskip("torch")
     for step, state, weight in random_cases():
         tensor = type(state)(torch.tensor(state.current, dtype=torch.float64))
-        assert float(step.current(tensor)) == step.current(state)
+        assert float(step.current(tensor, 0.0)) == step.current(state)
         assert float(step.decay(tensor).current) == step.decay(state).current
         assert float(step.arrive(tensor, weight).current) == step.arrive(state, weight).current
 
