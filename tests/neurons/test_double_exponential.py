@@ -12,7 +12,7 @@ from synfire.neurons.synapse import arrive, current, decay
 
 @njit
 def compiled_methods(step, state, weight):
-    return current(step, state), decay(step, state), arrive(step, state, weight)
+    return current(step, state, 0.0), decay(step, state), arrive(step, state, weight)
 
 
 def random_cases(n=50):
