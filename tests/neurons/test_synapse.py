@@ -35,7 +35,7 @@ def test_numpy_and_torch_give_the_same_bits():
     torch = pytest.importorskip("torch")
     for step, state, weight in random_cases():
         tensor = type(state)(torch.tensor(state.current, dtype=torch.float64))
-        assert float(step.current(tensor, 0.0)) == step.current(state)
+        assert float(step.current(tensor, 0.0)) == step.current(state, 0.0)
         assert float(step.decay(tensor).current) == step.decay(state).current
         assert float(step.arrive(tensor, weight).current) == step.arrive(state, weight).current
 
