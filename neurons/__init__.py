@@ -13,6 +13,7 @@ from .lif import LIF
 from .maths import Value, exp, where
 from .model import Neuron, Step
 from .parameters import Parameters, parameter
+from .poisson_input import PoissonInput
 from .randomness import check_seed, setup_generator
 from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
 from .synapse import Delta, Exponential, Synapse
@@ -32,6 +33,7 @@ __all__ = [
     "Neuron",
     "Parameters",
     "Poisson",
+    "PoissonInput",
     "Source",
     "SpikeList",
     "Step",

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from types import FunctionType
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,10 +70,30 @@ def warn_if_coarse(field: str, tau: Value, dt: float) -> None:
 
 
 def method_of(step_type: Any, name: str) -> Any:
-    """The jitable method `name` of the NamedTuple class behind a Numba type, or None for other types."""
-    if isinstance(step_type, types.BaseNamedTuple):
-        return register_jitable(getattr(step_type.instance_class, name))
-    return None
+    """The jitable method `name` of the NamedTuple class behind a Numba type, or None for other types.
+
+    Where the coefficients are float32, so are the method's literals: as in NumPy, a written 0.5 takes the precision of
+    what it meets, and does not turn the arithmetic around it into float64.
+    """
+    if not isinstance(step_type, types.BaseNamedTuple):
+        return None
+    method = getattr(step_type.instance_class, name)
+    return register_jitable(_with_single_literals(method) if _is_single(step_type) else method)
+
+
+def _is_single(kind: Any) -> bool:
+    if isinstance(kind, types.BaseTuple):
+        return any(_is_single(field) for field in kind)
+    return getattr(kind, "dtype", kind) == types.float32
+
+
+def _with_single_literals(method: Any) -> Any:
+    code = method.__code__
+    constants = tuple(np.float32(c) if isinstance(c, float) else c for c in code.co_consts)
+    made = FunctionType(
+        code.replace(co_consts=constants), method.__globals__, method.__name__, method.__defaults__, method.__closure__
+    )
+    return made
 
 
 def integrate(step: Any, state: Any, current: Value) -> Any:

@@ -17,10 +17,11 @@ from numba.extending import register_jitable
 
 from .errors import InvalidValue
 
-__all__ = ["check_seed", "philox", "setup_generator", "two_normals", "two_uniforms"]
+__all__ = ["check_seed", "philox", "philox_words", "setup_generator", "two_normals", "two_uniforms"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_W0_32, _W1_32 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
 _LOW, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
 _TO_UNIT = 2.0**-53
 _SHIFT_11 = np.uint64(11)
@@ -54,6 +55,27 @@ def two_normals(seed: Any, stream: Any, entity: Any, step: Any) -> Any:
     first, second = two_uniforms(seed, stream, entity, step)
     radius = math.sqrt(-2.0 * math.log(1.0 - first))
     return radius * math.cos(_TWO_PI * second), radius * math.sin(_TWO_PI * second)
+
+
+@register_jitable
+def philox_words(words: Any, block: int, step: int, stream: int, seed: int) -> None:
+    """Fill `words`, 64 of uint32, from the counters 16 block .. 16 block + 15: word j of counter c stands at 16 j + c.
+
+    The same function as `philox`, on 32-bit words: sixteen counters at a time become vector instructions.
+    """
+    step64, seed64 = np.uint64(step), np.uint64(seed)
+    low, high, third = np.uint32(step64 & _LOW), np.uint32(step64 >> _SHIFT), np.uint32(stream)
+    first_key, second_key = np.uint32(seed64 & _LOW), np.uint32(seed64 >> _SHIFT)
+    for i in range(16):
+        c0, c1, c2, c3 = np.uint32(16 * block + i), low, high, third
+        k0, k1 = first_key, second_key
+        for _ in range(10):
+            p0, p1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
+            c0, c1, c2, c3 = (
+                np.uint32(p1 >> _SHIFT) ^ c1 ^ k0, np.uint32(p1 & _LOW), np.uint32(p0 >> _SHIFT) ^ c3 ^ k1, np.uint32(p0 & _LOW),
+            )  # fmt: skip
+            k0, k1 = np.uint32(k0 + _W0_32), np.uint32(k1 + _W1_32)
+        words[i], words[16 + i], words[32 + i], words[48 + i] = c0, c1, c2, c3
 
 
 def setup_generator(seed: int, *stream: int) -> np.random.Generator:

@@ -2,7 +2,7 @@
 
 A *drive* (`Current`, `GaussianNoise`, `Waveform`) adds to the input current of neurons. A *source population*
 (`Poisson`, `SpikeList`) is a neuron model like any other whose only input is its own drive.
-What compiled code sees of a drive is a NamedTuple with one method, `apply(current, step)`, which adds to the array of
+What compiled code sees of a drive is a NamedTuple with the method `apply(current, step)`, which adds to the array of
 currents of the group; `index` says which neurons. All randomness is counted by (seed, stream, entity, step).
 """
 
@@ -41,6 +41,15 @@ def steps_in(field: str, time: float, dt: float) -> int:
     return steps
 
 
+def _pairs_within(index: Index, low: int, high: int) -> tuple[slice, Index]:
+    """The whole pairs of places that cover neurons low..high, and their index counted from low; -1 for other neurons."""
+    here = (index >= low) & (index < high)
+    where = np.flatnonzero(here)
+    begin, end = (int(where[0]) // 2 * 2, int(where[-1]) // 2 * 2 + 2) if where.size else (0, 0)
+    pairs = slice(begin, min(end, index.size))
+    return pairs, np.where(here, index - np.int32(low), np.int32(-1))[pairs].astype(np.int32)
+
+
 def apply(drive: Any, current: Floats, step: int) -> None:
     """`drive.apply(current, step)`, in compiled code too."""
     drive.apply(current, step)
@@ -54,10 +63,13 @@ def _apply(drive, current, step):  # type: ignore[no-untyped-def]
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Drive(Parameters):
-    """Base of what `Network.drive` takes."""
+    """Base of what `Network.drive` takes: a current into neurons, or an input that arrives at their synapses."""
 
     def lower(self, index: Index, dt: float, seed: int, stream: int) -> Any:
-        """The NamedTuple that the event loop calls; `index` are the driven neurons, shape (n,)."""
+        """The NamedTuple that the event loop calls; `index` are the driven neurons, shape (n,).
+
+        Its method `within(low, high)` gives the part that drives neurons low..high, counted from low: a thread's share.
+        """
         raise NotImplementedError
 
 
@@ -71,6 +83,10 @@ class CurrentStep(NamedTuple):
         if self.first <= step < self.last:
             for i in range(self.index.size):
                 current[self.index[i]] += self.amplitude[i]
+
+    def within(self, low: int, high: int) -> CurrentStep:
+        here = (self.index >= low) & (self.index < high)
+        return self._replace(index=self.index[here] - np.int32(low), amplitude=self.amplitude[here])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,17 +120,23 @@ class GaussianNoiseStep(NamedTuple):
     index: Index
     mean: Floats
     std: Floats
+    pair: int  # number of the first pair: draws are counted by the place among all driven neurons
     seed: int
     stream: int
 
     def apply(self, current: Floats, step: int) -> None:
         n = self.index.size
         for pair in range((n + 1) // 2):
-            first, second = two_normals(self.seed, self.stream, pair, step)
+            first, second = two_normals(self.seed, self.stream, self.pair + pair, step)
             i = 2 * pair
-            current[self.index[i]] += self.mean[i] + self.std[i] * first
-            if i + 1 < n:
+            if self.index[i] >= 0:
+                current[self.index[i]] += self.mean[i] + self.std[i] * first
+            if i + 1 < n and self.index[i + 1] >= 0:
                 current[self.index[i + 1]] += self.mean[i + 1] + self.std[i + 1] * second
+
+    def within(self, low: int, high: int) -> GaussianNoiseStep:
+        pairs, index = _pairs_within(self.index, low, high)
+        return self._replace(index=index, mean=self.mean[pairs], std=self.std[pairs], pair=self.pair + pairs.start // 2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,7 +156,7 @@ class GaussianNoise(Drive):
     def lower(self, index: Index, dt: float, seed: int, stream: int) -> GaussianNoiseStep:
         mean = np.broadcast_to(np.asarray(self.mean, dtype=np.float64), index.shape).copy()
         std = np.broadcast_to(np.asarray(self.std, dtype=np.float64), index.shape).copy()
-        return GaussianNoiseStep(index, mean, std, seed, stream)
+        return GaussianNoiseStep(index, mean, std, 0, seed, stream)
 
 
 class WaveformStep(NamedTuple):
@@ -151,6 +173,10 @@ class WaveformStep(NamedTuple):
                 if value != 0.0:
                     for i in range(self.index.size):
                         current[self.index[i]] += value * self.weight[channel, i]
+
+    def within(self, low: int, high: int) -> WaveformStep:
+        here = (self.index >= low) & (self.index < high)
+        return self._replace(index=self.index[here] - np.int32(low), weight=np.ascontiguousarray(self.weight[:, here]))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -222,16 +248,22 @@ class SourceStep(NamedTuple):
 
 class UniformStep(NamedTuple):
     index: Index
+    pair: int  # as in GaussianNoiseStep
     seed: int
     stream: int
 
     def apply(self, current: Floats, step: int) -> None:
         n = self.index.size
         for pair in range((n + 1) // 2):
-            first, second = two_uniforms(self.seed, self.stream, pair, step)
-            current[self.index[2 * pair]] += first
-            if 2 * pair + 1 < n:
+            first, second = two_uniforms(self.seed, self.stream, self.pair + pair, step)
+            if self.index[2 * pair] >= 0:
+                current[self.index[2 * pair]] += first
+            if 2 * pair + 1 < n and self.index[2 * pair + 1] >= 0:
                 current[self.index[2 * pair + 1]] += second
+
+    def within(self, low: int, high: int) -> UniformStep:
+        pairs, index = _pairs_within(self.index, low, high)
+        return self._replace(index=index, pair=self.pair + pairs.start // 2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -270,7 +302,7 @@ class Poisson(Source):
         return SourceStep(1.0 - probability)
 
     def own_drive(self, index: Index, dt: float, seed: int, stream: int) -> UniformStep:
-        return UniformStep(index, seed, stream)
+        return UniformStep(index, 0, seed, stream)
 
 
 class SpikeListStep(NamedTuple):
@@ -283,6 +315,11 @@ class SpikeListStep(NamedTuple):
         while k < self.at.size and self.at[k] == step:
             current[self.index[self.neuron[k]]] = 1.0
             k += 1
+
+    def within(self, low: int, high: int) -> SpikeListStep:
+        place = self.index[self.neuron]
+        here = (place >= low) & (place < high)
+        return self._replace(index=self.index - np.int32(low), at=self.at[here], neuron=self.neuron[here])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

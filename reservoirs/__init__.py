@@ -1,9 +1,20 @@
 """What a network is: populations and projections, the event loop that runs them, recording, reservoirs."""
 
-from .connectivity import AllToAll, Connectivity, FixedInDegree, FixedProbability, OneToOne, Pairs
+from .connectivity import (
+    AllToAll,
+    Connectivity,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotal,
+    OneToOne,
+    Pairs,
+)
 from .network import Network
 from .online import learn_online
-from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
+from .plasticity_state import RuleFault
+from .population import Driven, Modulator, Population, PopulationView, Readout, Release, Scaled, Teaching
+from .projection import Projection
 from .recording import Spikes, Trace
 from .reservoir import LiquidState, Reservoir, filtered_spikes
 from .result import Result, SpikeData, TraceData
@@ -14,8 +25,11 @@ __all__ = [
     "Connectivity",
     "Driven",
     "FixedInDegree",
+    "FixedOutDegree",
     "FixedProbability",
+    "FixedTotal",
     "LiquidState",
+    "Modulator",
     "Network",
     "OneToOne",
     "Pairs",
@@ -23,8 +37,11 @@ __all__ = [
     "PopulationView",
     "Projection",
     "Readout",
+    "Release",
     "Reservoir",
     "Result",
+    "RuleFault",
+    "Scaled",
     "Simulation",
     "SpikeData",
     "Spikes",

@@ -17,10 +17,9 @@ from typing import Any
 
 import numba
 
-from .loop import run
 from .program import Program
 
-__all__ = ["compiled_run"]
+__all__ = ["compiled_run", "kernel"]
 
 
 def compiled_run(program: Program) -> Any:
@@ -30,16 +29,30 @@ def compiled_run(program: Program) -> Any:
 
 @cache
 def _compiled(foreign: frozenset[str | None]) -> Any:
+    from .loop import run
+
     if None in foreign:  # typed at a prompt: nothing to tell a changed class by
-        return numba.njit(_nrt=False)(run)
-    folder = _cache_root() / _fingerprint(sorted(str(name) for name in foreign))
+        return _jit(run, None, _nrt=False, error_model="numpy")
+    return _jit(run, _fingerprint(sorted(str(name) for name in foreign)), _nrt=False, error_model="numpy")
+
+
+@cache
+def kernel(function: Any) -> Any:
+    """A function of Synfire's own, compiled without the GIL and cached on disk as the loop is."""
+    return _jit(function, _fingerprint([]))
+
+
+def _jit(function: Any, folder: str | None, **options: Any) -> Any:
+    """Compiled in `folder` of the cache, or not cached at all."""
+    if folder is None:
+        return numba.njit(nogil=True, **options)(function)
     before = numba.config.CACHE_DIR
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        numba.config.CACHE_DIR = str(folder)
-        return numba.njit(cache=True, _nrt=False)(run)
+        (_cache_root() / folder).mkdir(parents=True, exist_ok=True)
+        numba.config.CACHE_DIR = str(_cache_root() / folder)
+        return numba.njit(cache=True, nogil=True, **options)(function)
     except OSError:  # nowhere to write: slower starts, same results
-        return numba.njit(_nrt=False)(run)
+        return numba.njit(nogil=True, **options)(function)
     finally:
         numba.config.CACHE_DIR = before
 

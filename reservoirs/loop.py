@@ -2,9 +2,13 @@
 
     sample    state variables, at the start of the step
     integrate every group over the step, then threshold and record
-    deliver   spikes to rings; what is due in this step arrives (delay 0: within the step, after threshold)
-    learn     readouts see this step's spikes
+    deliver   what is due in this step arrives (delay 0: within the step, after threshold)
+    learn     synapses see this step's spikes, after what arrived; readouts too
     reset     the neurons that fired
+
+What arrives at a receptor in one step is summed in this order: synapses with delays that differ (by step of emission, then
+link, then presynaptic neuron, then the order of `connect`), then those with one delay for all, then plastic ones (earliest
+emission first), then input from outside. No sum is ever split between threads, so their number does not change a bit.
 
 Stages are functions of one element; `for_each` walks a tuple of them at compile time.
 """
@@ -16,55 +20,30 @@ from typing import Any
 from numba import types
 from numba.extending import overload, register_jitable
 
+from ..neurons.poisson_input import supply
 from ..neurons.source import apply
 from ..plasticity.contract import learn
 from ..plasticity.linear import dot
+from .gate import meet
+from .plastic import fire_back, rescale, spread, tidy
 from .sweep import accumulate_arrivals, accumulate_current, advance, deliver_jumps, reset_spiked
+from .walk import for_each
 
 __all__ = ["run"]
 
 
-def for_each(stage: Any) -> Any:
-    """The function that calls `stage(item, *args)` for every item of a tuple, unrolled where the types differ."""
-    stage = register_jitable(forceinline=True)(stage)
-
-    def each(items: Any, *args: Any) -> None:
-        for item in items:
-            stage(item, *args)
-
-    @overload(each, jit_options={"forceinline": True})
-    def _each(items, *args):  # type: ignore[no-untyped-def]
-        if len(items) == 0:
-            return lambda items, *args: None
-        if len(items) == 1:
-            return lambda items, *args: stage(items[0], *args)
-        if isinstance(items, types.UniTuple):
-
-            def loop(items, *args):  # type: ignore[no-untyped-def]
-                for item in items:
-                    stage(item, *args)
-
-            return loop
-
-        def unroll(items, *args):  # type: ignore[no-untyped-def]
-            stage(items[0], *args)
-            each(items[1:], *args)
-
-        return unroll
-
-    return each
-
-
-def pick(value: Any, k: int) -> Any:
-    """value[k] of an array, the value itself of a number; decided by type when compiled."""
-    return value[k] if hasattr(value, "ndim") and value.ndim else value
+def pick(value: Any, pre: int, e: int) -> Any:
+    """A link's value for synapse e of presynaptic neuron pre; decided by type when compiled."""
+    raise NotImplementedError
 
 
 @overload(pick)
-def _pick(value, k):  # type: ignore[no-untyped-def]
+def _pick(value, pre, e):  # type: ignore[no-untyped-def]
     if isinstance(value, types.Array):
-        return lambda value, k: value[k]
-    return lambda value, k: value
+        return lambda value, pre, e: value[e]
+    if isinstance(value, types.BaseNamedTuple):
+        return lambda value, pre, e: value.values[pre]
+    return lambda value, pre, e: value
 
 
 @for_each
@@ -86,44 +65,81 @@ def conduct(receptor: Any) -> None:
 
 
 @register_jitable(forceinline=True)
-def collect(flags: Any, eights: Any, spikes: Any) -> int:
-    """Write the indices of the set flags to `spikes`, ascending; returns how many. Looks at eight flags at a time."""
+def collect(flags: Any, eights: Any, spikes: Any, low: int) -> int:
+    """Write `low` plus the indices of the set flags to `spikes`, ascending; returns how many.
+
+    Looks at 64 flags at a time: most are silent.
+    """
     n = 0
-    for i in range(eights.size):
-        if eights[i] != 0:
-            for k in range(8 * i, min(8 * i + 8, flags.size)):
+    words = eights.size
+    for block in range(0, words, 8):
+        last = min(block + 8, words)
+        some = eights[block]
+        for i in range(block + 1, last):
+            some |= eights[i]
+        if some != 0:
+            for k in range(8 * block, min(8 * last, flags.size)):
                 if flags[k]:
-                    spikes[n] = k
+                    spikes[n] = low + k
                     n += 1
     return n
 
 
 @for_each
-def fire(group: Any, events: Any, t: int) -> None:
-    flags, spikes = group.flags, group.spikes
-    advance(group.step, group.state, group.current, group.bias, flags)
-    n = collect(flags, group.eights, spikes)
-    group.count[0] = n
+def fire(group: Any, events: Any, me: int, t: int) -> None:
+    advance(group.step, group.state, group.current, group.bias, group.flags)
+    queue = group.queue
+    row = t % queue.count.shape[0]
+    spikes = queue.neuron[row, group.low :]
+    n = collect(group.flags, group.eights, spikes, group.low)
+    queue.count[row, me] = n
     if group.first >= 0:
         kept = events.count[0]
+        offset = group.first - group.low
         for i in range(n):
             events.step[kept + i] = t
-            events.neuron[kept + i] = group.first + spikes[i]
+            events.neuron[kept + i] = offset + spikes[i]
         events.count[0] = kept + n
 
 
 @for_each
-def deliver(link: Any, t: int) -> None:
-    spikes, ring, indptr, target, weight, delay = link.spikes, link.ring, link.indptr, link.target, link.weight, link.delay
+def deliver(link: Any, emitted: int) -> None:
+    """Write the spikes of step `emitted` into the ring, ahead."""
+    queue, ring, indptr, target, weight, delay = link.queue, link.ring, link.indptr, link.target, link.weight, link.delay
     slots = ring.shape[0]
-    now = t % slots
-    for i in range(link.count[0]):
-        pre = spikes[i]
-        for e in range(indptr[pre], indptr[pre + 1]):
-            slot = now + pick(delay, e)
-            if slot >= slots:
-                slot -= slots
-            ring[slot, target[e]] += pick(weight, e)
+    now = emitted % slots
+    row = emitted % queue.count.shape[0]
+    for section in range(queue.count.shape[1]):
+        begin = queue.cuts[section]
+        for i in range(begin, begin + queue.count[row, section]):
+            pre = queue.neuron[row, i]
+            for e in range(indptr[pre], indptr[pre + 1]):
+                slot = now + pick(delay, pre, e)
+                if slot >= slots:
+                    slot -= slots
+                ring[slot, target[e]] += pick(weight, pre, e)
+
+
+@for_each
+def deliver_late(link: Any, t: int) -> None:
+    """Deliver the spikes emitted `delay` steps ago."""
+    emitted = t - link.delay
+    if emitted < 0:
+        return
+    queue, indptr, target, weight = link.queue, link.indptr, link.target, link.weight
+    arriving = link.ring[t % link.ring.shape[0]]
+    row = emitted % queue.count.shape[0]
+    for section in range(queue.count.shape[1]):
+        begin = queue.cuts[section]
+        for i in range(begin, begin + queue.count[row, section]):
+            pre = queue.neuron[row, i]
+            for e in range(indptr[pre], indptr[pre + 1]):
+                arriving[target[e]] += pick(weight, pre, e)
+
+
+@for_each
+def bring(slot: Any, t: int) -> None:
+    supply(slot.drive, slot.ring[t % slot.ring.shape[0]], t)
 
 
 @for_each
@@ -137,17 +153,22 @@ def strike(jump: Any, t: int) -> None:
 
 
 @for_each
-def read_out(slot: Any, t: int) -> None:
+def read_out(slot: Any, me: int, t: int) -> None:
+    if slot.owner != me:
+        return
     trace = slot.trace
     phase = t % slot.every
     if phase == 0:
         for f in range(trace.size):
             trace[f] *= slot.decay
-    spikes, feature, late = slot.spikes, slot.feature, slot.late[phase]
-    for i in range(slot.count[0]):
-        f = feature[spikes[i]]
-        if f >= 0:
-            trace[f] += late
+    queue, feature, late = slot.queue, slot.feature, slot.late[phase]
+    row = t % queue.count.shape[0]
+    for section in range(queue.count.shape[1]):
+        begin = queue.cuts[section]
+        for i in range(begin, begin + queue.count[row, section]):
+            f = feature[queue.neuron[row, i]]
+            if f >= 0:
+                trace[f] += late
     if phase == slot.every - 1:
         update(slot, t // slot.every - slot.first)
 
@@ -183,28 +204,62 @@ def update(slot: Any, row: int) -> None:
 
 
 @for_each
-def reset(group: Any) -> None:
-    reset_spiked(group.step, group.state, group.spikes, group.count[0])
+def reset(group: Any, me: int, t: int) -> None:
+    queue = group.queue
+    row = t % queue.count.shape[0]
+    reset_spiked(group.step, group.state, queue.neuron[row, group.low :], queue.count[row, me], group.low)
+
+
+@register_jitable(forceinline=True)
+def must_stop(program: Any) -> bool:
+    """Whether this thread cannot run another block."""
+    events = program.events
+    full = events.step.size - events.count[0] < events.reserve * program.team.block
+    for link in range(program.faults.shape[0]):
+        full |= program.faults[link, 2] != 0
+    return full
 
 
 def run(program: Any, first: int, steps: int, sampling: bool) -> int:
-    """Run up to `steps` steps from step number `first`; returns how many were run.
+    """Run up to `steps` steps from step number `first`; returns how many were run, the same for every thread.
 
-    Fewer than asked for means that the list of events is full: empty it and go on. `sampling` says that a tap is open.
+    Fewer than asked for means that a thread's list of events is full, or that a rule gave a NaN. `sampling` says that a
+    tap is open.
     """
-    events = program.events
+    events, team = program.events, program.team
+    me, parity, handed, done = team.me, 0, first, steps
     for i in range(steps):
         t = first + i
-        if events.step.size - events.count[0] < events.reserve:
-            return i
         if sampling:
             sample(program.taps, t)
         drive(program.drives, t)
         conduct(program.receptors)
-        fire(program.groups, events, t)
-        deliver(program.links, t)
+        fire(program.groups, events, me, t)
+        ends = (i + 1) % team.block == 0 or i == steps - 1
+        if ends:
+            parity = 1 - parity
+            team.votes[parity, me, 0] = must_stop(program)
+            meet(team.gate, team.threads)
+            for emitted in range(handed, t + 1):
+                deliver(program.links, emitted)
+            handed = t + 1
+        deliver_late(program.late_links, t)
+        spread(program.plastic_links, t)
+        bring(program.inputs, t)
         land(program.receptors, t)
         strike(program.jumps, t)
-        read_out(program.readouts, t)
-        reset(program.groups)
-    return steps
+        fire_back(program.plastic_links, me, t)
+        read_out(program.readouts, me, t)
+        if team.fed_back:
+            meet(team.gate, team.threads)
+        reset(program.groups, me, t)
+        stop = False
+        if ends:
+            for thread in range(team.threads):
+                stop |= team.votes[parity, thread, 0] != 0
+        tidy(program.plastic_links, t + 1, stop or i == steps - 1)
+        rescale(program.scalings, t + 1)
+        if stop:
+            done = i + 1
+            break
+    return done

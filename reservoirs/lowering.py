@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..neurons import Delta, Synapse
+from ..plasticity.local import SynapticRule
 from .memory import aligned
-from .population import Population, PopulationView, Projection
+from .population import Modulator, Population, PopulationView
 from .program import Floats
+from .projection import Projection
+from .synapses import Synapses, build
 
-__all__ = ["LoweredGroup", "LoweredLink", "LoweredReceptor", "lower_groups", "lower_links"]
+__all__ = ["LoweredGroup", "LoweredLink", "LoweredReceptor", "cast", "cuts_of", "lower_groups", "lower_links"]
+
+_SECTION = 64  # neurons: sections begin at multiples, so that flags and pairs of random numbers are not torn apart
 
 
 class LoweredGroup(NamedTuple):
@@ -43,17 +48,40 @@ class LoweredReceptor(NamedTuple):
 
 
 class LoweredLink(NamedTuple):
-    """Synapses from a group to a receptor, by presynaptic neuron."""
+    """Synapses from a group to a receptor that one rule (or none) changes: a part for each thread's section."""
 
     group: int
     receptor: int
-    indptr: NDArray[np.int64]
-    target: Any
-    weight: Any
-    delay: Any
+    sections: list[Synapses]
+    projections: tuple[Projection, ...]
+    rule: SynapticRule | None
+    modulator: Modulator | None
+
+    @property
+    def one_delay(self) -> int | None:
+        """The delay in steps, if all synapses have the same."""
+        delay = self.sections[0].delay
+        return delay if isinstance(delay, int) else None
 
 
-def lower_groups(populations: Sequence[Population], dt: float) -> list[LoweredGroup]:
+def cuts_of(n: int, threads: int) -> NDArray[np.int64]:
+    """Where each thread's section of n neurons begins, and where the last ends; shape (threads + 1,)."""
+    cuts = np.round(np.arange(threads + 1) * (n / threads / _SECTION)).astype(np.int64) * _SECTION
+    cuts = np.minimum(cuts, n)
+    cuts[-1] = n
+    return cuts
+
+
+def cast(step: Any, dtype: Any) -> Any:
+    """A NamedTuple (of NamedTuples) of numbers and arrays in a precision; whole numbers stay."""
+    if isinstance(step, tuple):
+        return type(step)(*(cast(value, dtype) for value in step))
+    if isinstance(step, np.ndarray):
+        return aligned(step.astype(dtype)) if step.dtype.kind == "f" else step
+    return dtype(step) if isinstance(step, float | np.floating) else step
+
+
+def lower_groups(populations: Sequence[Population], dt: float, dtype: Any) -> list[LoweredGroup]:
     """One group per model class, in order of appearance."""
     by_model: dict[type, list[Population]] = {}
     for population in populations:
@@ -62,63 +90,74 @@ def lower_groups(populations: Sequence[Population], dt: float) -> list[LoweredGr
     for model, members in by_model.items():
         sizes = [population.size for population in members]
         ends = np.cumsum(sizes)
-        step = _merge([population.model.discretise(dt) for population in members], sizes)
+        step = cast(_merge([population.model.discretise(dt) for population in members], sizes), dtype)
         starts = [population.model.initial_state()._replace(**population.initial) for population in members]
-        state = type(starts[0])(*(_side_by_side([s[f] for s in starts], sizes) for f in range(len(starts[0]))))
+        state = cast(
+            type(starts[0])(*(_side_by_side([s[f] for s in starts], sizes) for f in range(len(starts[0])))), dtype
+        )
         offset = {population.number: int(end) - population.size for population, end in zip(members, ends, strict=True)}
         groups.append(LoweredGroup(model.__name__.lower(), int(ends[-1]), step, state, tuple(members), offset))
     return groups
 
 
 def lower_links(
-    groups: Sequence[LoweredGroup], projections: Sequence[Projection], dt: float
-) -> tuple[list[LoweredReceptor], list[LoweredLink]]:
-    """The receptors of all groups and the merged synapses that feed them."""
+    groups: Sequence[LoweredGroup],
+    projections: Sequence[Projection],
+    wanted: Sequence[tuple[Population, Synapse]],
+    dt: float,
+    dtype: Any,
+    threads: int,
+) -> tuple[list[LoweredReceptor], list[LoweredLink], list[int]]:
+    """The receptors of all groups, the merged synapses that feed them, and the receptors of `wanted` synapse kinds."""
     where = {number: g for g, group in enumerate(groups) for number in group.offset}
-    wanted: dict[tuple[Any, ...], list[Projection]] = {}
+    arriving: dict[tuple[Any, ...], list[Projection]] = {}
     for projection in projections:
-        wanted.setdefault((where[projection.target.number], *projection.synapse.key), []).append(projection)
+        arriving.setdefault((where[projection.target.number], *projection.synapse.key), []).append(projection)
+    kinds: dict[tuple[Any, ...], Synapse] = {key: merged[0].synapse for key, merged in arriving.items()}
+    asked = [(where[population.number], *synapse.key) for population, synapse in wanted]
+    for key, (_, synapse) in zip(asked, wanted, strict=True):
+        kinds.setdefault(key, synapse)
     receptors, links = [], []
-    for number, ((g, *_), arriving) in enumerate(wanted.items()):
-        receptors.append(_receptor(groups[g], g, arriving, number, dt))
-        by_source: dict[int, list[Projection]] = {}
-        for projection in arriving:
-            by_source.setdefault(where[projection.source.number], []).append(projection)
-        links += [_link(groups, pre, g, number, merged) for pre, merged in by_source.items()]
-    return receptors, links
+    for number, (key, synapse) in enumerate(kinds.items()):
+        g = key[0]
+        own = []
+        by_source: dict[tuple[Any, ...], list[Projection]] = {}
+        for p in arriving.get(key, []):
+            by_source.setdefault((where[p.source.number], p.plasticity, p.modulator), []).append(p)
+        for (pre, rule, modulator), merged in by_source.items():
+            sections = _sections(groups, pre, g, merged, rule, dtype, threads)
+            own.append(LoweredLink(pre, number, sections, tuple(merged), rule, modulator))
+        receptors.append(_receptor(groups[g], g, synapse, own, number, dt, dtype))
+        links += own
+    return receptors, links, [list(kinds).index(key) for key in asked]
 
 
-def _receptor(group: LoweredGroup, g: int, arriving: list[Projection], number: int, dt: float) -> LoweredReceptor:
-    synapse: Synapse = arriving[0].synapse
-    slots = 1 + max((int(np.max(projection.delay, initial=0)) for projection in arriving), default=0)
+def _sections(
+    groups: Sequence[LoweredGroup], pre: int, post: int, merged: list[Projection], rule: Any, dtype: Any, threads: int
+) -> list[Synapses]:
+    return build(
+        merged, groups[pre].size, groups[pre].offset, groups[post].offset, cuts_of(groups[post].size, threads), dtype,
+        each_weight=rule is not None,
+    )  # fmt: skip
+
+
+def _receptor(
+    group: LoweredGroup, g: int, synapse: Synapse, links: list[LoweredLink], number: int, dt: float, dtype: Any
+) -> LoweredReceptor:
+    ahead = [link for link in links if link.rule is None and link.one_delay is None]
+    slots = 1 + max((int(np.max(longest(s), initial=0)) for link in ahead for s in link.sections), default=0)
     if isinstance(synapse, Delta):
         return LoweredReceptor(g, f"synapse{number}", None, None, slots)
     sizes = [population.size for population in group.members]
-    step = _merge([synapse.discretise(dt, population.model) for population in group.members], sizes)
+    step = cast(_merge([synapse.discretise(dt, population.model) for population in group.members], sizes), dtype)
     start = synapse.initial_state()
-    state = type(start)(*(np.full(group.size, value) for value in start))
+    state = type(start)(*(np.full(group.size, value, dtype) for value in start))
     return LoweredReceptor(g, f"synapse{number}", step, state, slots)
 
 
-def _link(groups: Sequence[LoweredGroup], pre: int, post: int, receptor: int, merged: list[Projection]) -> LoweredLink:
-    sources = [p.pre + groups[pre].offset[p.source.number] for p in merged]
-    targets = [p.post + groups[post].offset[p.target.number] for p in merged]
-    source, target = np.concatenate(sources), np.concatenate(targets)
-    lengths = [len(p) for p in merged]
-    weight, delay = _side_by_side_or_one([p.weight for p in merged], lengths), _side_by_side_or_one(
-        [p.delay for p in merged], lengths
-    )
-    if (np.diff(source) < 0).any():  # a stable sort keeps the order of synapses that share a source
-        order = np.argsort(source, kind="stable")
-        source, target = source[order], target[order]
-        weight = weight[order] if isinstance(weight, np.ndarray) else weight
-        delay = delay[order] if isinstance(delay, np.ndarray) else delay
-    indptr = np.zeros(groups[pre].size + 1, np.int64)
-    np.cumsum(np.bincount(source, minlength=groups[pre].size), out=indptr[1:])
-    narrow = np.uint16 if groups[post].size <= 2**16 else np.uint32
-    if isinstance(delay, np.ndarray):
-        delay = delay.astype(np.uint8 if delay.max(initial=0) < 256 else np.uint16)
-    return LoweredLink(pre, receptor, indptr, target.astype(narrow), weight, delay)
+def longest(synapses: Synapses) -> Any:
+    """The delays of some synapses, steps, in whatever form."""
+    return synapses.delay.values if hasattr(synapses.delay, "values") else synapses.delay
 
 
 def _merge(steps: Sequence[Any], sizes: Sequence[int]) -> Any:
@@ -135,6 +174,6 @@ def _side_by_side_or_one(values: Sequence[Any], sizes: Sequence[int]) -> Any:
 
 def _side_by_side(values: Sequence[Any], sizes: Sequence[int]) -> Floats:
     parts = [np.broadcast_to(np.asarray(value), (size,)) for value, size in zip(values, sizes, strict=True)]
-    return aligned(np.concatenate(parts).astype(parts[0].dtype if parts[0].dtype.kind == "i" else np.float64))
+    return aligned(np.concatenate(parts).astype(np.float64))
 
 

@@ -13,8 +13,8 @@ __all__ = ["BYTES_PER_SYNAPSE", "aligned", "require"]
 
 _CACHE_LINE = 64  # bytes
 
-# while it is built a synapse is two int64 indices, a weight and a delay, and their sorted copies
-BYTES_PER_SYNAPSE = 72
+# a synapse is a target, a weight and a delay, 14 bytes in float64, and for a while there are two copies of it
+BYTES_PER_SYNAPSE = 28
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:

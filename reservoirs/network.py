@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,9 +25,21 @@ from ..neurons.parameters import as_numbers
 from ..neurons.randomness import check_seed, setup_generator
 from ..neurons.source import steps_in
 from ..plasticity.contract import Floats, ReadoutRule
+from ..plasticity.local import SynapticRule
 from .connectivity import Connectivity, FixedProbability
 from .memory import BYTES_PER_SYNAPSE, require
-from .population import Driven, Population, PopulationView, Projection, Readout, Teaching, as_view
+from .population import (
+    Driven,
+    Modulator,
+    Population,
+    PopulationView,
+    Readout,
+    Release,
+    Scaled,
+    Teaching,
+    as_view,
+)
+from .projection import Projection
 from .recording import Record
 from .result import Result
 from .run import run
@@ -33,7 +47,7 @@ from .simulation import Simulation
 
 __all__ = ["Network"]
 
-_POPULATION, _PROJECTION = 0, 1  # streams of set-up randomness; streams of run-time noise are counted separately
+_POPULATION, _DRIVE = 0, 2  # streams of set-up randomness; streams of run-time noise are counted separately
 
 
 class Network:
@@ -46,10 +60,15 @@ class Network:
     What is drawn for one population or projection does not depend on the others' sizes, only on how many came before.
     """
 
-    def __init__(self, dt: float, seed: int = 0) -> None:
+    def __init__(self, dt: float, seed: int = 0, *, precision: str = "double") -> None:
         if isinstance(dt, bool) or not isinstance(dt, int | float | np.number) or not (math.isfinite(dt) and dt > 0):
             raise InvalidValue("Network.dt", dt, "> 0 ms and finite", "0.1 is usual for LIF, 0.5 for Izhikevich")
         self.dt, self.seed = float(dt), check_seed("Network.seed", seed)
+        if precision not in ("double", "single"):
+            raise InvalidValue("Network.precision", precision, "'double' or 'single'")
+        self.precision = precision
+        self.modulators: list[Modulator] = []
+        self.scaled: list[Scaled] = []
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self.drives: list[Driven] = []
@@ -105,6 +124,8 @@ class Network:
         p: float | None = None,
         delay: ArrayLike | Distribution = 0.0,
         synapse: Synapse | None = None,
+        plasticity: SynapticRule | None = None,
+        modulator: Modulator | None = None,
     ) -> list[Projection]:
         """Connect neurons of `pre` to neurons of `post`.
 
@@ -114,6 +135,8 @@ class Network:
                                (n_pre, n_post) from which existing pairs take theirs, or (synapses,) for Pairs and OneToOne
                      delay     ms, >= 0, the same forms; a multiple of dt (draws of a Distribution are rounded to it)
                      synapse   kind, default Delta(): the weight is a jump of the membrane in mV
+                     plasticity   the rule that changes the weights, e.g. STDP(); None: they stay
+                     modulator    the third factor of a rule that needs one, as `modulator` gave it
         Returns      one Projection for each population in `post`
         Raises       InvalidValue, TooLarge
         """
@@ -122,10 +145,13 @@ class Network:
         rule = FixedProbability(p) if how is None and p is not None else how
         if not isinstance(rule, Connectivity):
             raise InvalidValue("connect: how", rule, "a connection rule", "e.g. FixedInDegree(100) or p=0.1")
+        self._check_rule(plasticity, modulator)
         source = self._own("connect: pre", pre)
         targets = post if isinstance(post, list | tuple) else [post]
         made = [
-            self._project(source, self._own("connect: post", target), rule, weight, delay, synapse or Delta(), place)
+            self._project(
+                source, self._own("connect: post", target), rule, weight, delay, synapse or Delta(), plasticity, modulator, place
+            )
             for place, target in enumerate(targets, len(self.projections))
         ]
         self.projections += made  # only once all of them stand
@@ -139,24 +165,74 @@ class Network:
         weight: Any,
         delay: Any,
         synapse: Synapse,
+        plasticity: SynapticRule | None,
+        modulator: Modulator | None,
         place: int,
     ) -> Projection:
         if not isinstance(synapse, Synapse):
             raise InvalidValue("connect: synapse", synapse, "a synapse kind", "e.g. Exponential(tau_syn=5.0)")
         if isinstance(target.population.model, Source):
             raise InvalidValue("connect: post", target.population.name, "a population that listens; a source does not")
-        n_pre, n_post = len(source), len(target)
+        made = Projection(
+            source, target, rule, weight, delay, synapse, plasticity, modulator, self.dt, self.seed, place
+        )
         names = f"{source.population.name!r} to {target.population.name!r}"
-        size = rule.expected(n_pre, n_post) * BYTES_PER_SYNAPSE
+        size = rule.expected(len(source), len(target)) * BYTES_PER_SYNAPSE
         require(f"connect {names}", size, "lower p or the in-degree, or use fewer neurons")
-        rng = setup_generator(self.seed, _PROJECTION, place)
-        i, j = rule.pairs(n_pre, n_post, _itself(source, target), rng)
         synapse.discretise(self.dt, target.population.model)
-        draw = Sampler(rng, len(i))
-        weights = _values("connect: weight", draw(weight), i, j, (n_pre, n_post))
-        steps = _delay_steps(_values("connect: delay", draw(delay), i, j, (n_pre, n_post)), self.dt, drawn=delay)
-        pre, post = source.index[i].astype(np.int64), target.index[j].astype(np.int64)
-        return Projection(source.population, target.population, pre, post, weights, steps, synapse)
+        if made.blocks > 1:
+            made.draw(0)  # what does not fit is said here, not when the network runs
+        else:
+            len(made)
+        return made
+
+    def _check_rule(self, rule: SynapticRule | None, modulator: Modulator | None) -> None:
+        if rule is not None and not isinstance(rule, SynapticRule):
+            raise InvalidValue("connect: plasticity", rule, "a rule for synapses", "e.g. STDP()")
+        needs = rule is not None and rule.tau_eligibility is not None
+        if needs and modulator not in self.modulators:
+            raise InvalidValue("connect: modulator", modulator, "a modulator of this network", "call network.modulator(tau)")
+        if modulator is not None and not needs:
+            raise InvalidValue("connect: modulator", modulator, "None for a rule without a third factor")
+        if rule is not None:
+            rule.discretise(self.dt)
+            steps_in(f"{type(rule).__name__}.consolidate_every", rule.consolidate_every, self.dt)
+
+    def modulator(self, *, tau: float = 200.0, baseline: float = 0.0, over: Population | None = None) -> Modulator:
+        """Add a third factor: a level that jumps when it is released (`run(release=...)`) and decays.
+
+        Parameters   tau        ms, > 0, of the decay
+                     baseline   what the level decays to
+                     over       a population each of whose neurons has a level of its own; None: one level for all
+        Raises       InvalidValue
+        """
+        if not (isinstance(tau, int | float | np.number) and math.isfinite(tau) and tau > 0.0):
+            raise InvalidValue("modulator: tau", tau, "> 0 ms and finite")
+        if not (isinstance(baseline, int | float | np.number) and math.isfinite(baseline)):
+            raise InvalidValue("modulator: baseline", baseline, "finite")
+        if over is not None:
+            over = self._own("modulator: over", over).population
+        made = Modulator(float(tau), float(baseline), over, len(self.modulators))
+        self.modulators.append(made)
+        return made
+
+    def normalise(self, projection: Projection, *, total: float, every: float) -> Scaled:
+        """Every `every` ms, scale the weights of a plastic projection so that those onto each neuron sum to `total`.
+
+        Raises       InvalidValue
+        """
+        if projection not in self.projections or projection.plasticity is None:
+            raise InvalidValue("normalise: projection", projection, "a plastic projection of this network")
+        if projection.plasticity.tau_eligibility is not None:
+            raise InvalidValue("normalise: projection", "one with eligibility", "one whose rule has no third factor")
+        if not (isinstance(total, int | float | np.number) and math.isfinite(total)):
+            raise InvalidValue("normalise: total", total, "finite")
+        steps = steps_in("normalise: every", every, self.dt)
+        if steps < 1:
+            raise InvalidValue("normalise: every", every, f">= dt = {self.dt} ms")
+        made = Scaled(projection, float(total), steps)
+        self.scaled.append(made)
+        return made
 
     def drive(self, target: Population | PopulationView, drive: Drive) -> Driven:
         """Add an input current to neurons.
@@ -169,7 +245,7 @@ class Network:
         if isinstance(view.population.model, Source):
             raise InvalidValue("drive: target", view.population.name, "a population that listens; a source does not")
         stream = len(self.drives)
-        sampled = drive.sample(len(view), setup_generator(self.seed, 2, stream))
+        sampled = drive.sample(len(view), setup_generator(self.seed, _DRIVE, stream))
         sampled.lower(view.index, self.dt, self.seed, stream)
         made = Driven(sampled, view, stream)
         self.drives.append(made)
@@ -229,9 +305,20 @@ class Network:
         self.readouts.append(made)
         return made
 
-    def simulation(self) -> Simulation:
-        """The network lowered to what the event loop runs: for trials, and for stepping by hand."""
-        return Simulation(self.dt, self.seed, self.populations, self.projections, self.drives, self.readouts)
+    def simulation(self, *, threads: int = 1) -> Simulation:
+        """The network lowered to what the event loop runs: for trials, and for stepping by hand.
+
+        Raises       InvalidValue unless threads is a whole number >= 1
+        """
+        if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+            raise InvalidValue("threads", threads, "a whole number >= 1")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if threads > cores:
+            warnings.warn(f"threads = {threads} on {cores} cores: they take turns and are slower", RuntimeWarning, 3)
+        return Simulation(
+            self.dt, self.seed, self.populations, self.projections, self.drives, self.readouts,
+            modulators=self.modulators, scaled=self.scaled, precision=self.precision, threads=int(threads),
+        )  # fmt: skip
 
     def run(
         self,
@@ -239,23 +326,28 @@ class Network:
         *,
         record: Sequence[Record] = (),
         teach: Mapping[Readout, Teaching] | None = None,
+        release: Mapping[Modulator, Release] | None = None,
         state: Mapping[str, NDArray[Any]] | None = None,
         stream: str | None = None,
         progress: bool = True,
+        threads: int = 1,
     ) -> Result:
         """Run for `duration` ms from the initial state, or on from another result's `state`.
 
         Parameters   record     what to keep: Spikes(population), Trace(population[:5], "v", every=1.0)
                      teach      what each readout is taught; without it readouts predict and do not learn
+                     release    when each modulator is released, and how much
                      state      where to start: `result.state`
                      stream     an HDF5 file to write records to while running, instead of memory
                      progress   a bar with the real-time factor and ETA, where a terminal shows it
+                     threads    of the processor; results do not depend on it
         Returns      Result; after Ctrl-C one of what was done, with `interrupted` set
         Raises       InvalidValue, TooLarge, SynfireError for a disk that is full
         """
         return run(
-            self.simulation(), duration, record=record, teach=teach, state=state, stream=stream, progress=progress
-        )
+            self.simulation(threads=threads), duration, record=record, teach=teach, release=release, state=state,
+            stream=stream, progress=progress,
+        )  # fmt: skip
 
     def _own(self, field: str, part: Any) -> PopulationView:
         view = as_view(field, part)
@@ -267,14 +359,6 @@ class Network:
         return view
 
 
-def _itself(source: PopulationView, target: PopulationView) -> NDArray[np.int64]:
-    """Which neuron of `source` each neuron of `target` is itself, -1 for none; shape (len(target),)."""
-    place = np.full(target.population.size, -1, np.int64)
-    if source.population is target.population:
-        place[source.index] = np.arange(len(source))
-    return place[target.index]
-
-
 def _shaped(field: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
     array = as_numbers(field, value, f"a number or of shape {shape}")
     if not np.isfinite(array).all():
@@ -282,35 +366,3 @@ def _shaped(field: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
     if array.shape not in ((), shape):
         raise InvalidValue(field, f"shape {array.shape}", f"a number or of shape {shape}")
     return np.broadcast_to(array, shape).copy()
-
-
-def _values(
-    field: str, value: Any, i: NDArray[np.int64], j: NDArray[np.int64], shape: tuple[int, int]
-) -> Floats | float:
-    """One value per synapse, or one number for all of them."""
-    array = as_numbers(field, value, "a number, an array or a Distribution")
-    if not np.isfinite(array).all():
-        raise InvalidValue(field, "a NaN or infinity", "finite")
-    if array.ndim == 0:
-        return float(array)
-    if array.shape == i.shape:
-        return array
-    if array.shape == shape:
-        return np.ascontiguousarray(array[i, j])
-    raise InvalidValue(field, f"shape {array.shape}", f"a number, of shape {shape}, or of shape {i.shape} (synapses)")
-
-
-def _delay_steps(delay: Floats | float, dt: float, *, drawn: Any) -> NDArray[np.int64] | int:
-    steps = np.round(np.asarray(delay) / dt)
-    if (steps < 0).any():
-        raise InvalidValue("connect: delay", float(np.min(delay)), ">= 0 ms", "clip the distribution")
-    off = np.abs(steps * dt - delay) > 1e-9 * np.maximum(1.0, np.abs(delay))
-    if off.any() and not isinstance(drawn, Distribution):
-        found = float(np.asarray(delay)[off].ravel()[0])
-        near = math.floor(found / dt) * dt
-        raise InvalidValue(
-            "connect: delay", f"{found} ms", f"a multiple of dt = {dt} ms", f"use {near:g} or {near + dt:g}, or lower dt"
-        )
-    if steps.size and steps.max() > 65_535:
-        raise InvalidValue("connect: delay", float(np.max(delay)), f"<= 65535 steps = {65_535 * dt:g} ms")
-    return int(steps) if steps.ndim == 0 else steps.astype(np.int64)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..neurons import Drive, InvalidValue, Neuron, Synapse
+from ..neurons import Drive, InvalidValue, Neuron
 from ..plasticity.contract import Floats, ReadoutRule
 
-__all__ = ["Driven", "Population", "PopulationView", "Projection", "Readout", "as_view"]
+__all__ = ["Driven", "Modulator", "Population", "PopulationView", "Readout", "Release", "Scaled", "as_view"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,24 +62,39 @@ def as_view(field: str, part: Any) -> PopulationView:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Projection:
-    """The synapses of one `connect`, in the order of pre (as given, for explicit pairs).
+class Modulator:
+    """A third factor: a level that decays with `tau` (ms) above `baseline`, one for all neurons or one for each of `over`."""
 
-    pre, post   indices within the populations, shape (synapses,)
-    weight      shape (synapses,), or one number for all
-    delay       whole steps, shape (synapses,), or one number for all
+    tau: float
+    baseline: float
+    over: Population | None
+    number: int  # its place in the network
+
+    @property
+    def size(self) -> int:
+        """How many levels it has."""
+        return 1 if self.over is None else self.over.size
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Release:
+    """When a modulator is released during one run, and how much.
+
+    times     ms of the network's clock, shape (n,), ascending
+    amounts   a number, shape (n,), or (n, neurons) for a modulator with a level for each neuron
     """
 
-    source: Population
-    target: Population
-    pre: NDArray[np.int64]
-    post: NDArray[np.int64]
-    weight: Floats | float
-    delay: NDArray[np.int64] | int
-    synapse: Synapse
+    times: ArrayLike
+    amounts: ArrayLike
 
-    def __len__(self) -> int:
-        return len(self.pre)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaled:
+    """A plastic projection whose weights onto each neuron are kept at a sum."""
+
+    projection: Any
+    total: float
+    every: int  # steps
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

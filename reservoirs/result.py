@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..neurons import InvalidValue, SynfireError
 from .population import Population, PopulationView, as_view
+from .projection import Projection
 from .recording import Record, Sink, Spikes, TapPlan, Trace, full_name
 from .simulation import Simulation
 
@@ -91,6 +92,10 @@ class Result:
     def outputs(self) -> list[Floats]:
         """Predictions of each readout, shape (updates, channels)."""
         return [self._sink.get(f"outputs/readout{number}") for number in range(len(self._simulation.readouts))]
+
+    def weights(self, projection: Projection) -> Floats:
+        """The weights of a projection at the end of the run, shape (synapses,), in the order of its `pre` and `post`."""
+        return self._simulation.weights(self.state, projection)
 
     def recorded_populations(self) -> list[Population]:
         """Populations whose spikes were recorded, wholly or in part, in the order of the network."""

@@ -10,10 +10,12 @@ import numpy as np
 from ..neurons import InvalidValue
 from ..neurons.source import steps_in
 from .interrupt import interruptible
-from .population import Readout, Teaching, as_view
+from .plasticity_state import checked_release
+from .population import Modulator, Readout, Release, Teaching, as_view
 from .progress import Progress
 from .recording import FileSink, MemorySink, Record, Sink, Spikes, TapPlan, plan_taps
 from .result import Result
+from .running import Running
 from .simulation import Simulation, State, Stretch, taught_rows
 
 __all__ = ["run"]
@@ -25,6 +27,7 @@ def run(
     *,
     record: Sequence[Record] = (),
     teach: Mapping[Readout, Teaching] | None = None,
+    release: Mapping[Modulator, Release] | None = None,
     state: State | None = None,
     stream: str | None = None,
     progress: bool = True,
@@ -44,9 +47,13 @@ def run(
         taught_rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
     sink: Sink = MemorySink() if stream is None else FileSink(stream)
     interrupted = False
+    for modulator, what in (release or {}).items():
+        if modulator not in simulation.modulators:
+            raise InvalidValue("run: release", modulator, "by modulators of this network, as `modulator` gave them")
+        checked_release(modulator, what)
+    running = Running(simulation, now, spikes_of=spikes_of, plans=plans)
     with interruptible() as pressed, Progress(duration, simulation.dt, progress) as bar:
-        for state, seen in _chunks(simulation, now, steps, teach or {}, spikes_of, plans):
-            now = state
+        for seen in _chunks(running, steps, teach or {}, release or {}):
             _keep(sink, simulation, seen)
             bar.advance(seen.steps)
             interrupted = pressed() and bar.done < steps
@@ -54,28 +61,22 @@ def run(
                 break
     _keep(sink, simulation, _nothing(simulation, spikes_of, plans))
     sink.close()
-    return Result(simulation, dict(now), first, sink, tuple(record), plans, interrupted)
+    return Result(simulation, running.state(), first, sink, tuple(record), plans, interrupted)
 
 
 def _chunks(
-    simulation: Simulation,
-    state: State,
-    steps: int,
-    teach: Mapping[Readout, Teaching],
-    spikes_of: frozenset[int],
-    plans: Mapping[str, TapPlan],
-) -> Iterator[tuple[State, Stretch]]:
+    running: Running, steps: int, teach: Mapping[Readout, Teaching], release: Mapping[Modulator, Release]
+) -> Iterator[Stretch]:
     """Advance in chunks of about a quarter of a second; their size never changes a result."""
-    start = at = int(state["step"][0])
+    start = running.step
     size = 64
-    while at < start + steps:
-        began = time.perf_counter()
+    while running.step < start + steps:
+        began, at = time.perf_counter(), running.step
         size = min(size, start + steps - at)
         taught = {readout: _part(readout, lesson, start, at, size) for readout, lesson in teach.items()}
-        state, seen = simulation.advance(state, size, teach=taught, spikes_of=spikes_of, plans=plans)
-        at += seen.steps
+        seen = running.advance(size, teach=taught, release=release)
         size = max(64, min(4 * size, int(seen.steps * 0.25 / max(time.perf_counter() - began, 1e-6))))
-        yield state, seen
+        yield seen
 
 
 def _part(readout: Readout, teaching: Teaching, start: int, at: int, size: int) -> Teaching:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Drive, InvalidValue, Neuron, Source
-from .compiled import compiled_run
-from .lowering import LoweredGroup, lower_groups, lower_links
+from ..neurons import Drive, InvalidValue, Neuron, PoissonInput, Source
+from .lowering import LoweredGroup, cuts_of, lower_groups, lower_links
 from .memory import aligned
-from .population import Driven, Population, PopulationView, Projection, Readout, Teaching
-from .program import DriveSlot, Events, FeedbackStep, Floats, Group, Jump, Link, Program, ReadoutSlot, Receptor, Tap
+from .plasticity_state import initial_link_state
+from .population import Driven, Modulator, Population, PopulationView, Readout, Release, Scaled, Teaching
+from .program import Floats, ReadoutSlot
+from .projection import Projection
 from .recording import TapPlan
 
 __all__ = ["Simulation", "State", "Stretch", "taught_rows"]
@@ -21,7 +22,6 @@ __all__ = ["Simulation", "State", "Stretch", "taught_rows"]
 State = Mapping[str, NDArray[Any]]
 """Every array that changes while a network runs, by name; "step" (1,) is the clock. Copy it, save it, run on from it."""
 
-_EVENTS = 1 << 16  # spikes kept in one call of the loop before it hands them over
 _SOURCE_STREAM = 1 << 31  # noise of source populations is counted apart from that of drives
 
 
@@ -41,7 +41,7 @@ class Stretch(NamedTuple):
 
 
 class Simulation:
-    """A network ready to run; made by `Network.simulation()`."""
+    """A network ready to run on some threads; made by `Network.simulation()`."""
 
     def __init__(
         self,
@@ -51,26 +51,40 @@ class Simulation:
         projections: Sequence[Projection],
         drives: Sequence[Driven],
         readouts: Sequence[Readout],
+        *,
+        modulators: Sequence[Modulator] = (),
+        scaled: Sequence[Scaled] = (),
+        precision: str = "double",
+        threads: int = 1,
     ) -> None:
         if not populations:
             raise InvalidValue("Network", "no populations", "at least one", "call network.population(n, model)")
-        self.dt, self.seed = dt, seed
-        self.populations, self.readouts = tuple(populations), tuple(readouts)
-        self.groups = lower_groups(populations, dt)
+        self.dt, self.seed, self.threads = dt, seed, threads
+        self.dtype = np.float32 if precision == "single" else np.float64
+        self.populations, self.projections, self.readouts = tuple(populations), tuple(projections), tuple(readouts)
+        self.modulators, self.scaled = tuple(modulators), tuple(scaled)
+        self.groups = lower_groups(populations, dt, self.dtype)
         self._group_of = {number: g for g, group in enumerate(self.groups) for number in group.offset}
-        self._first = [0, *(int(end) for end in np.cumsum([group.size for group in self.groups])[:-1])]
-        self._receptors, self._links = lower_links(self.groups, projections, dt)
-        self._bias = [aligned(np.zeros(group.size)) for group in self.groups]
-        self._drives: dict[Driven | Population, tuple[int, Any]] = {}
+        self.first = [0, *(int(end) for end in np.cumsum([group.size for group in self.groups])[:-1])]
+        self.cuts = [cuts_of(group.size, threads) for group in self.groups]
+        inputs = [(driven, driven.drive) for driven in drives if isinstance(driven.drive, PoissonInput)]
+        wanted = [(driven.view.population, drive.synapse) for driven, drive in inputs]
+        self.receptors, self.links, places = lower_links(self.groups, projections, wanted, dt, self.dtype, threads)
+        self.receptor_of = {driven: place for (driven, _), place in zip(inputs, places, strict=True)}
+        self.bias = [aligned(np.zeros(group.size)) for group in self.groups]
+        self.drives: dict[Driven | Population, tuple[int, Any]] = {}
         for driven in drives:
             self._add_drive(driven, self._lower_drive(driven, driven.drive))
         for population in populations:
             if isinstance(population.model, Source):
                 self._add_drive(population, self._lower_source(population, population.model))
-        self._slots = [self._lower_readout(readout) for readout in readouts]
+        self.slots = [self._lower_readout(readout) for readout in readouts]
+        late = [delay for link in self.links if link.rule is None and (delay := link.one_delay) is not None]
+        late += [int(np.max(delays_of(link), initial=0)) for link in self.links if link.rule is not None]
+        self.recent = max(late, default=0)
         self.variables = {f"{group.name}.{field}": None for group in self.groups for field in group.state._fields} | {
             f"{self.groups[r.group].name}.{r.name}.{field}": None
-            for r in self._receptors
+            for r in self.receptors
             if r.step is not None
             for field in r.state._fields
         }
@@ -79,24 +93,44 @@ class Simulation:
         """The group that a population was merged into."""
         return self.groups[self._group_of[view.population.number]]
 
+    def number_of_group(self, population: Population) -> int:
+        """Its place among the groups."""
+        return self._group_of[population.number]
+
+    @property
+    def block(self) -> int:
+        """How many steps a thread may run before it must know the others' spikes: the shortest delay, but not for ever."""
+        if self.readouts:
+            return 1
+        delays = [int(np.min(delays_of(link), initial=_LONGEST_BLOCK)) for link in self.links]
+        return max(1, min([_LONGEST_BLOCK, *delays]))
+
     def initial_state(self) -> dict[str, NDArray[Any]]:
         """The state at time 0; new arrays."""
         state: dict[str, NDArray[Any]] = {"step": np.zeros(1, np.int64)}
         for group in self.groups:
             _flatten(state, group.name, group.state)
-        for receptor in self._receptors:
+            if self.recent:
+                state[f"{group.name}.recent"] = np.zeros((self.recent, group.size), np.bool_)
+        for receptor in self.receptors:
             group = self.groups[receptor.group]
             name = f"{group.name}.{receptor.name}"
-            state[f"{name}.ring"] = np.zeros((receptor.slots, group.size))
+            state[f"{name}.ring"] = np.zeros((receptor.slots, group.size), self.dtype)
             if receptor.step is not None:
                 _flatten(state, name, receptor.state)
+        for number, link in enumerate(self.links):
+            if link.rule is not None:
+                post = self.groups[self.receptors[link.receptor].group].size
+                state |= {f"link{number}.{name}": array for name, array in initial_link_state(link, post, self.dtype).items()}
+        for number, modulator in enumerate(self.modulators):
+            state[f"modulator{number}"] = np.zeros(modulator.size)
         for number, readout in enumerate(self.readouts):
             name = f"readout{number}"
             state[f"{name}.trace"] = np.zeros(readout.features)
             state[f"{name}.trace_sum"] = np.zeros(readout.features)
             state[f"{name}.weight"] = readout.weight.copy()
             state[f"{name}.prediction"] = np.zeros(readout.channels)
-            state[f"{name}.feedback"] = np.zeros(self._slots[number].feedback_current.size)
+            state[f"{name}.feedback"] = np.zeros(self.slots[number].feedback_current.size)
             _flatten(state, f"{name}.rule", readout.rule.initial_state(readout.channels, readout.features))
         return state
 
@@ -107,6 +141,7 @@ class Simulation:
         *,
         inputs: Mapping[Driven | Population, Drive | Neuron] | None = None,
         teach: Mapping[Readout, Teaching] | None = None,
+        release: Mapping[Modulator, Release] | None = None,
         spikes_of: frozenset[int] = frozenset(),
         plans: Mapping[str, TapPlan] | None = None,
     ) -> tuple[dict[str, NDArray[Any]], Stretch]:
@@ -115,71 +150,52 @@ class Simulation:
         Parameters   inputs      drives or sources played in place of those that the network was made with, by the
                                  handle that `drive` or `population` gave
                      teach       what readouts are taught, rows from this stretch's first update on
+                     release     when modulators are released, on the network's clock
                      spikes_of   numbers of the groups whose spikes are kept
                      plans       which variables are sampled
         Returns      the new state, and what was observed; fewer steps than asked for where spikes filled the buffer
         """
-        state = {name: aligned(array) for name, array in state.items()}
-        first = int(state["step"][0])
-        groups = [self._group(g, state, g in spikes_of) for g in range(len(self.groups))]
-        reserve = sum(self.groups[g].size for g in spikes_of)
-        room = max(_EVENTS, 4 * reserve) if reserve else 0
-        events = Events(np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(1, np.int64), reserve)
-        taps = {name: self._tap(name, state, plans, first, steps) for name in self.variables}
-        rings = [state[f"{self.groups[r.group].name}.{r.name}.ring"] for r in self._receptors]
-        receptors, jumps = [], []
-        for receptor, ring in zip(self._receptors, rings, strict=True):
-            group = groups[receptor.group]
-            if receptor.step is None:
-                jumps.append(Jump(group.step, group.state, ring))
+        from .running import Running
+
+        running = Running(self, state, spikes_of=spikes_of, plans=plans, inputs=inputs)
+        seen = running.advance(steps, teach=teach, release=release)
+        return running.state(), seen
+
+    def weights(self, state: State, projection: Projection) -> Floats:
+        """The weights of a projection in a state, shape (synapses,), in the order of its `pre` and `post`."""
+        from .plasticity_state import weights_of
+
+        for number, link in enumerate(self.links):
+            if projection in link.projections and link.rule is not None:
+                return weights_of(self, state, number, projection)
+        if projection not in self.projections:
+            raise InvalidValue("weights", projection, "a projection of this network")
+        return np.broadcast_to(np.asarray(projection.weight, dtype=np.float64), (len(projection),)).copy()
+
+    def played(self, inputs: Mapping[Driven | Population, Drive | Neuron]) -> list[tuple[Driven | Population, int, Any]]:
+        """Every drive of the event loop: its handle, its group, and the lowered drive, with `inputs` in their places."""
+        played = dict(self.drives)
+        for handle, other in inputs.items():
+            if handle not in played:
+                raise InvalidValue("advance: inputs", handle, "a drive or source population of this network")
+            drive = played[handle][1]
+            if isinstance(handle, Driven) and isinstance(other, type(handle.drive)) and drive is not None:
+                mine = handle.drive
+                if isinstance(other, PoissonInput) and isinstance(mine, PoissonInput) and other.synapse.key != mine.synapse.key:
+                    raise InvalidValue("advance: inputs", other.synapse, "the synapse kind of the input that it replaces")
+                played[handle] = self._lower_drive(handle, other)
+            elif isinstance(handle, Population) and isinstance(other, Source) and type(other) is type(handle.model):
+                played[handle] = self._lower_source(handle, other)
             else:
-                own = _gather(state, f"{self.groups[receptor.group].name}.{receptor.name}", receptor.state)
-                receptors.append(Receptor(receptor.step, own, ring, group.state.v, group.current))
-        links = [
-            Link(
-                groups[k.group].spikes, groups[k.group].count, rings[k.receptor], k.indptr, k.target, k.weight, k.delay
-            )
-            for k in self._links
-        ]
-        readouts = [self._readout(r, groups, state, first, steps, teach or {}) for r in range(len(self.readouts))]
-        drives = [DriveSlot(drive, groups[g].current) for g, drive in self._played(inputs or {})]
-        for readout, slot in zip(self.readouts, readouts, strict=True):
-            if readout.feedback is not None:
-                g = self._group_of[readout.views[0].population.number]
-                drives.append(DriveSlot(FeedbackStep(slot.feedback_current), groups[g].current))
-        program = Program(
-            tuple(groups),
-            tuple(drives),
-            tuple(receptors),
-            tuple(jumps),
-            tuple(links),
-            tuple(readouts),
-            tuple(taps.values()),
-            events,
-        )
-        done = compiled_run(program)(program, first, steps, any(tap.every for tap in taps.values()))
-        state["step"][0] = first + done
-        at, neurons = (array[: events.count[0]] for array in events[:2])
-        kept = {g: (neurons >= self._first[g]) & (neurons < self._first[g] + self.groups[g].size) for g in spikes_of}
-        rows = {
-            name: (plans or {})[name].samples_before(first + done) - tap.first
-            for name, tap in taps.items()
-            if tap.every
-        }
-        seen = Stretch(
-            done,
-            {g: (at[mine], neurons[mine] - self._first[g]) for g, mine in kept.items()},
-            {name: taps[name].samples[:n] for name, n in rows.items()},
-            [slot.output[: (first + done) // slot.every - slot.first] for slot in readouts],
-        )
-        return state, seen
+                raise InvalidValue("advance: inputs", other, "of the kind that it replaces, and not a constant current")
+        return [(handle, g, drive) for handle, (g, drive) in played.items() if drive is not None]
 
     def _add_drive(self, handle: Driven | Population, lowered: tuple[int, Any]) -> None:
-        self._drives[handle] = lowered
+        self.drives[handle] = lowered
         constant = lowered[1]
         if getattr(constant, "last", 0) == 2**62 and constant.first == 0:  # always on: counted once, not at every step
-            np.add.at(self._bias[lowered[0]], constant.index, constant.amplitude)
-            self._drives[handle] = (lowered[0], None)
+            np.add.at(self.bias[lowered[0]], constant.index, constant.amplitude)
+            self.drives[handle] = (lowered[0], None)
 
     def _lower_drive(self, driven: Driven, drive: Drive) -> tuple[int, Any]:
         g = self._group_of[driven.view.population.number]
@@ -190,41 +206,8 @@ class Simulation:
         index = self.groups[g].index(population[:])
         return g, source.own_drive(index, self.dt, self.seed, _SOURCE_STREAM + population.number)
 
-    def _played(self, inputs: Mapping[Driven | Population, Drive | Neuron]) -> list[tuple[int, Any]]:
-        played = dict(self._drives)
-        for handle, other in inputs.items():
-            if handle not in played:
-                raise InvalidValue("advance: inputs", handle, "a drive or source population of this network")
-            drive = played[handle][1]
-            if isinstance(handle, Driven) and isinstance(other, type(handle.drive)) and drive is not None:
-                played[handle] = self._lower_drive(handle, other)
-            elif isinstance(handle, Population) and isinstance(other, Source) and type(other) is type(handle.model):
-                played[handle] = self._lower_source(handle, other)
-            else:
-                raise InvalidValue("advance: inputs", other, "of the kind that it replaces, and not a constant current")
-        return [(g, drive) for g, drive in played.values() if drive is not None]
-
-    def _group(self, g: int, state: Mapping[str, NDArray[Any]], record: bool) -> Group:
-        group, n = self.groups[g], self.groups[g].size
-        eights = aligned(np.zeros(-(-n // 8), np.uint64))
-        return Group(
-            group.step, _gather(state, group.name, group.state), self._bias[g], aligned(self._bias[g]),
-            eights.view(np.bool_)[:n], eights, np.zeros(n, np.uint32), np.zeros(1, np.int64),
-            self._first[g] if record else -1,
-        )  # fmt: skip
-
-    def _tap(
-        self, name: str, state: Mapping[str, NDArray[Any]], plans: Mapping[str, TapPlan] | None, first: int, steps: int
-    ) -> Tap:
-        plan = (plans or {}).get(name)
-        if plan is None or not plan.every:
-            return Tap(state[name], 0, 0, np.zeros(0, np.int32), np.zeros((0, 0)))
-        before = plan.samples_before(first)
-        rows = plan.samples_before(first + steps) - before
-        return Tap(state[name], plan.every, before, plan.index, np.empty((rows, len(plan.index))))
-
     def _lower_readout(self, readout: Readout) -> ReadoutSlot:
-        """The slot of a readout with everything that does not change; the rest is filled in by `_readout`."""
+        """The slot of a readout with everything that does not change; the rest is filled in when it runs."""
         g = self._group_of[readout.views[0].population.number]
         n = self.groups[g].size
         feature = np.full(n, -1, np.int32)
@@ -236,43 +219,23 @@ class Simulation:
             feedback[:, where] = readout.feedback.T
         per_step = float(np.exp(-self.dt / readout.tau_trace))
         late = per_step ** np.arange(readout.every - 1, -1, -1, dtype=np.float64)
-        nothing = np.zeros(0)
+        nothing: Any = np.zeros(0)
+        owner = len(self.readouts) and self.readouts.index(readout) % self.threads
         return ReadoutSlot(
-            np.zeros(0, np.uint32), np.zeros(0, np.int64), feature, readout.every, per_step**readout.every, late,
+            nothing, owner, feature, readout.every, per_step**readout.every, late,
             aligned(readout.mean), aligned(readout.scale), nothing, nothing, aligned(np.zeros(len(where))), nothing, nothing,
             readout.rule.discretise(readout.every * self.dt), None, aligned(feedback), np.zeros(n), 0,
             np.zeros(0, np.bool_), nothing, nothing, nothing,
         )  # fmt: skip
 
-    def _readout(
-        self,
-        number: int,
-        groups: Sequence[Group],
-        state: Mapping[str, NDArray[Any]],
-        first: int,
-        steps: int,
-        teach: Mapping[Readout, Teaching],
-    ) -> ReadoutSlot:
-        readout, slot, name = self.readouts[number], self._slots[number], f"readout{number}"
-        group = groups[self._group_of[readout.views[0].population.number]]
-        updates = (first + steps) // readout.every - first // readout.every
-        target, attention, on = taught_rows(readout, teach.get(readout), updates)
-        rule = readout.rule.initial_state(1, 1)  # its shape as a tuple; the arrays come from the state
-        return slot._replace(
-            spikes=group.spikes,
-            count=group.count,
-            trace=state[f"{name}.trace"],
-            trace_sum=state[f"{name}.trace_sum"],
-            weight=state[f"{name}.weight"],
-            prediction=state[f"{name}.prediction"],
-            state=_gather(state, f"{name}.rule", rule),
-            feedback_current=state[f"{name}.feedback"],
-            first=first // readout.every,
-            on=on,
-            target=target,
-            attention=attention,
-            output=np.zeros((updates, readout.channels)),
-        )
+
+_LONGEST_BLOCK = 16  # steps: longer blocks save nothing and hold more spikes under way
+
+
+def delays_of(link: Any) -> Any:
+    """The delays that occur in a link, steps."""
+    parts = [getattr(section.delay, "values", section.delay) for section in link.sections]
+    return np.concatenate([np.atleast_1d(part) for part in parts])
 
 
 def taught_rows(readout: Readout, teaching: Teaching | None, updates: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -306,15 +269,3 @@ def _flatten(state: dict[str, NDArray[Any]], name: str, bundle: Any) -> None:
             _flatten(state, f"{name}.{field}", value)
         elif isinstance(value, np.ndarray):
             state[f"{name}.{field}"] = value.copy()
-
-
-def _gather(state: Mapping[str, NDArray[Any]], name: str, template: Any) -> Any:
-    """The NamedTuple that `_flatten` took apart; fields that are numbers are the template's."""
-    return type(template)(
-        *(
-            _gather(state, f"{name}.{field}", value) if isinstance(value, tuple)
-            else state[f"{name}.{field}"] if isinstance(value, np.ndarray)
-            else value
-            for field, value in zip(template._fields, template, strict=True)
-        )
-    )  # fmt: skip

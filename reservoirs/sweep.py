@@ -68,14 +68,14 @@ def _advance(step, state, drive, bias, flags):  # type: ignore[no-untyped-def]
     return _write(step, state, "drive, bias, flags", "for k in range(flags.size):", body)
 
 
-def reset_spiked(step: Any, state: Any, spikes: Any, count: Any) -> None:
-    """Reset the first `count` neurons of `spikes`."""
+def reset_spiked(step: Any, state: Any, spikes: Any, count: Any, low: Any) -> None:
+    """Reset the first `count` neurons of `spikes`, which are counted from `low`."""
 
 
 @overload(reset_spiked)
-def _reset_spiked(step, state, spikes, count):  # type: ignore[no-untyped-def]
-    body = ["k = spikes[i]", "q = reset(STEP, STATE, True)", "STORE"]
-    return _write(step, state, "spikes, count", "for i in range(count):", body)
+def _reset_spiked(step, state, spikes, count, low):  # type: ignore[no-untyped-def]
+    body = ["k = spikes[i] - low", "q = reset(STEP, STATE, True)", "STORE"]
+    return _write(step, state, "spikes, count, low", "for i in range(count):", body)
 
 
 def deliver_jumps(step: Any, state: Any, arriving: Any) -> None:

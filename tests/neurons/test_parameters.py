@@ -13,7 +13,9 @@ import synfire as sf
 
 CLASSES = [
     sf.LIF, sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.DoubleExponential, sf.Current,
-    sf.GaussianNoise, sf.Waveform,
+    sf.GaussianNoise, sf.PoissonInput, sf.Waveform,
+    sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Oja, sf.RewardModulated, sf.Deferred, sf.TsodyksMarkram,
+    sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
 ]  # fmt: skip
 FIELDS = [(c, f) for c in CLASSES for f in dataclasses.fields(c) if "unit" in f.metadata]
@@ -39,7 +41,7 @@ def test_every_parameter_class_is_in_the_list():
     ours = {
         c
         for c in subclasses(sf.Parameters)
-        if c.__module__.startswith(("synfire.neurons", "synfire.plasticity"))
+        if c.__module__.startswith(("synfire.neurons", "synfire.plasticity")) and not c.__name__.startswith("_")
         and any("unit" in f.metadata for f in dataclasses.fields(c))
     }
     assert ours == set(CLASSES)

@@ -6,8 +6,9 @@ the lowering and the event loop; equations are written out again. What it takes 
 
 Where a sum of floats depends on its order, the order is that of the documentation:
   input     constant currents, drives in the order of `drive`, feedback, then synapses in the order of `connect`
-  arrivals  by step of emission; then by model of the presynaptic neuron, in the order of `connect`; then by presynaptic
-            neuron; then by the order of its synapses
+  arrivals  first over synapses whose delays differ, by step of emission; then by model of the presynaptic neuron, in the
+            order of `connect`; then by presynaptic neuron; then by the order of its synapses. Then over synapses that share
+            one delay, by model first. Then plastic synapses, and last what comes from outside
 """
 
 import math
@@ -15,6 +16,8 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
+
+from oracle_plasticity import Plastic
 
 import synfire as sf
 
@@ -52,7 +55,8 @@ class Outcome(NamedTuple):
     final: dict  # (population, variable): list over neurons
     synapses: dict  # (population, synapse kind, variable): list over neurons
     outputs: list
-    weights: list
+    weights: list  # of readouts
+    plastic: dict  # projection: weights, in the order of its synapses
 
 
 class Neuron:
@@ -135,14 +139,15 @@ class SynapseState:
         self.state["rising" if self.rises else "current"] += weight
 
 
-def simulate(network, steps, teach=None):
+def simulate(network, steps, teach=None, release=None):
     """Run a network; everything that can be observed of it."""
     dt = network.dt
     cells = {p.number: [Neuron(p, k, dt) for k in range(p.size)] for p in network.populations}
     synapses_of = _synapses(network, cells)
     order = _order_of_delivery(network)
     readers = [_Reader(readout, network, (teach or {}).get(readout)) for readout in network.readouts]
-    pending = defaultdict(float)  # (step, population, neuron, synapse key): sum of weights
+    pending = defaultdict(list)  # (step, population, neuron, synapse key): (place in the sum, weight)
+    plastic, history = Plastic(network, release or {}), []
     spikes = {p.number: [] for p in network.populations}
     traces = {(p.number, x): [] for p in network.populations for x in cells[p.number][0].state}
     _add_constant_currents(network, cells)
@@ -159,19 +164,27 @@ def simulate(network, steps, teach=None):
                 if cell.integrate(current):
                     fired[number].append(k)
                     spikes[number].append((t, k))
+        history.append(fired)
         for key, groups in order.items():
-            for sources in groups:
+            for place, sources in enumerate(groups):
                 for pre in sources:
                     for k in fired[pre]:
-                        for target, post, weight, delay in synapses_of[key].get((pre, k), ()):
-                            pending[t + delay, target, post, key] += weight
+                        for target, post, weight, delay, late in synapses_of[key].get((pre, k), ()):
+                            pending[t + delay, target, post, key].append(((1, place) if late else (0, 0), weight))
+        plastic.begin(t)
+        for p, synapse, amount in plastic.arrive(t, lambda step, number: history[step][number] if step >= 0 else ()):
+            pending[t, p.target.number, synapse.post, p.synapse.key].append(((2, 0), amount))
+        _from_outside(network, t, pending)
         for due in [at for at in pending if at[0] == t]:
             _, number, k, key = due
-            cell, weight = cells[number][k], pending.pop(due)
+            cell, weight = cells[number][k], 0.0
+            for _, each in sorted(pending.pop(due), key=lambda item: item[0]):  # stable: otherwise in the order of emission
+                weight += each
             if key[0] is sf.Delta:
                 cell.jump(weight)
             else:
                 cell.synapse[key].arrive(weight)
+        plastic.end(t, fired)
         for reader in readers:
             reader.see(t, fired)
         for number, who in fired.items():
@@ -189,12 +202,32 @@ def simulate(network, steps, teach=None):
         },
         [reader.outputs for reader in readers],
         [reader.weight for reader in readers],
+        plastic.weights(steps),
     )
+
+
+def _from_outside(network, t, pending):
+    """Poisson input: draw p of a part is word p % 64 of block p // 64, which is word j of counter 16 block + c at 16 j + c."""
+    for driven in network.drives:
+        drive = driven.drive
+        if not isinstance(drive, sf.PoissonInput):
+            continue
+        least, levels = drive.lower(driven.view.index, network.dt, network.seed, driven.stream)[5:7]
+        for p, k in enumerate(driven.view.index.tolist()):
+            block, within = divmod(p, 64)
+            word, counter = divmod(within, 16)
+            drawn = philox(
+                (16 * block + counter, t % _WORD, t >> 32, driven.stream), (network.seed % _WORD, network.seed >> 32)
+            )[word]
+            count = least + sum(drawn >= level for level in levels.tolist())
+            key = (t, driven.view.population.number, k, drive.synapse.key)
+            pending[key].append(((3, driven.stream), drive.weight * count))
 
 
 def _synapses(network, cells):
     """Per synapse kind: (population, neuron) -> its synapses in order. Gives cells their synaptic states."""
     found = defaultdict(lambda: defaultdict(list))
+    # a synapse kind that only outside input uses comes after those of `connect`
     for projection in network.projections:
         key, target = projection.synapse.key, projection.target
         kind = type(target.model)
@@ -204,11 +237,24 @@ def _synapses(network, cells):
                     step = projection.synapse.discretise(network.dt, population.model)
                     for k, cell in enumerate(cells[population.number]):
                         cell.synapse.setdefault(key, SynapseState(step, population.size, k))
+        if projection.plasticity is not None:
+            continue
+        late = _shares_one_delay(network, projection)
         n = len(projection.pre)
         weight, delay = (np.broadcast_to(np.asarray(x), (n,)).tolist() for x in (projection.weight, projection.delay))
         for pre, post, w, d in zip(projection.pre.tolist(), projection.post.tolist(), weight, delay, strict=True):
-            found[key][projection.source.number, pre].append((target.number, post, w, d))
+            found[key][projection.source.number, pre].append((target.number, post, w, d, late))
     return found
+
+
+def _shares_one_delay(network, projection):
+    """Whether all synapses between the two models of this kind, taken together, were given one and the same number."""
+    same = [
+        p for p in network.projections
+        if p.plasticity is None and p.synapse.key == projection.synapse.key
+        and type(p.source.model) is type(projection.source.model) and type(p.target.model) is type(projection.target.model)
+    ]  # fmt: skip
+    return all(np.ndim(p.delay) == 0 for p in same) and len({int(p.delay) for p in same}) == 1
 
 
 def _order_of_delivery(network):
@@ -218,6 +264,8 @@ def _order_of_delivery(network):
     """
     order = {}
     for projection in network.projections:
+        if projection.plasticity is not None:
+            continue
         same = [p.number for p in network.populations if type(p.model) is type(projection.source.model)]
         groups = order.setdefault(projection.synapse.key, [])
         if same not in groups:
@@ -255,6 +303,8 @@ def _driven(network, cells, readers, t):
                     for i, k in enumerate(index):
                         weight = 1.0 if drive.weight is None else float(drive.weight[c, i])
                         own[k] += value * weight
+        elif isinstance(drive, sf.PoissonInput):
+            continue
         elif not _is_constant(drive) and round(drive.start / network.dt) <= t < drive.stop / network.dt:
             amplitude = np.broadcast_to(np.asarray(drive.amplitude), (n,)).tolist()
             for i, k in enumerate(index):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import synfire as sf
-from synfire.reservoirs.simulation import Simulation
+from synfire.reservoirs.running import Running
 
 
 def network():
@@ -92,14 +92,14 @@ def test_stopping_and_going_on_is_the_unbroken_run(whole, cuts):
 
 @pytest.mark.parametrize("size", [1, 5, 100])
 def test_the_size_of_chunks_changes_no_result(whole, size, monkeypatch):
-    advance = Simulation.advance
+    advance = Running.advance
     calls = []
 
-    def smaller(self, state, steps, **options):
+    def smaller(self, steps, **options):
         calls.append(steps)
-        return advance(self, state, min(steps, size), **options)
+        return advance(self, min(steps, size), **options)
 
-    monkeypatch.setattr(Simulation, "advance", smaller)
+    monkeypatch.setattr(Running, "advance", smaller)
     net, cells, others, readout, teaching = network()
     result = net.run(151.0, record=everything(cells, others), teach={readout: teaching})
     assert len(calls) >= 302 / size
@@ -108,7 +108,7 @@ def test_the_size_of_chunks_changes_no_result(whole, size, monkeypatch):
 
 
 def test_a_full_buffer_of_spikes_changes_no_result(whole, monkeypatch):
-    import synfire.reservoirs.simulation as module
+    import synfire.reservoirs.running as module
 
     monkeypatch.setattr(module, "_EVENTS", 1)  # room for four steps of all neurons firing
     net, cells, others, readout, teaching = network()

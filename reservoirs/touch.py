@@ -1,0 +1,279 @@
+"""Source for the loops over plastic synapses, written from the fields of the NamedTuples that a rule names.
+
+Like `sweep.py`, whose reason is the same: arrays are taken out of their tuples before the loop. Three functions do all the
+work, because every function that takes a link costs compile time: `arrive` (a step's presynaptic arrivals), `note` (its
+postsynaptic spikes, and the end of the step) and `settle`. `show(link_type, name)` returns what was written.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba.extending import overload, register_jitable
+
+from ..plasticity.local import (
+    Moment,
+    after_post,
+    after_pre,
+    consolidate,
+    fade,
+    has_method,
+    spike_post,
+    spike_pre,
+    transmitted,
+)
+
+__all__ = ["arrive", "note", "settle", "show"]
+
+
+@register_jitable(forceinline=True)
+def _faded(value: Any, table: Any, rate: Any, steps: int) -> Any:
+    """value exp(-rate steps), by table where it reaches."""
+    if steps < table.size:
+        return value * table[steps]
+    return value * _as(table, math.exp(-rate * steps))
+
+
+def _as(table: Any, value: float) -> Any:
+    """The value in the precision of the table."""
+    return table.dtype.type(value)
+
+
+@overload(_as)
+def _as_overload(table, value):  # type: ignore[no-untyped-def]
+    kind = table.dtype
+    return lambda table, value: kind(value)
+
+
+@register_jitable(forceinline=True)
+def _bound(delay: Any, begin: int, end: int, d: int) -> int:
+    """The first of the ascending delay[begin:end] that is >= d."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if delay[middle] < d:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+class _Writer:
+    """What the source needs to know of a link's type."""
+
+    def __init__(self, link: Any) -> None:
+        at = dict(zip(link.fields, link.types, strict=True))
+        self.step, self.synapse, self.pre, self.post = at["step"], at["synapse"], at["pre"], at["post"]
+        self.modulated = len(at["third"]) > 0
+
+    @staticmethod
+    def each(count: Any, pattern: str) -> str:
+        """The pattern with # as 0, 1, 2 ... for every field of a bundle."""
+        return "".join(pattern.replace("#", str(k)) for k in range(len(count)))
+
+    @property
+    def arrays(self) -> str:
+        """Lines that take the arrays of a link out of their tuples."""
+        third = "third = link.third; integral = third.integral; many = integral.size > 1; " if self.modulated else ""
+        return (
+            "step = link.step; target = link.target; delay = link.delay; delays = link.delays; indptr = link.indptr; "
+            "newest = link.newest; written = link.written; at = link.at; fault = link.fault; settled = link.settled; "
+            + third
+            + self.each(self.synapse, "y# = link.synapse[#]; ")
+            + self.each(self.post, "p# = link.post[#]; h# = link.seen[#]; ")
+            + self.each(self.pre, "X# = link.pre[#]; r# = link.pre_rate[#]; T# = link.pre_table[#]; ")
+        )
+
+    @property
+    def traces_of_row(self) -> str:
+        """Lines that read what a presynaptic neuron left at its last arrival over the d-th delay."""
+        return "last = link.last[d, i]; " + self.each(self.pre, "x# = X#[d, i]; ")
+
+    def pre_after(self, steps: str) -> str:
+        """The presynaptic traces so many steps after the last arrival."""
+        if has_method(self.step, "decay"):
+            return f"fade(step, P({self.each(self.pre, 'x#, ')}), {steps})"
+        return f"P({self.each(self.pre, f'faded(x#, T#, r#, {steps}), ')})"
+
+    def moment(self, integral: str, step: str) -> str:
+        if not self.modulated:
+            return "Moment(0.0, 1.0)"
+        return f"Moment({integral}, exp(({step} - third.begun[0]) * third.rate))"
+
+    def read(self) -> str:
+        return f"s = S({self.each(self.synapse, 'y#[e], ')})"
+
+    def store(self) -> str:
+        return self.each(self.synapse, "y#[e] = s[#]; ")
+
+    def replay(self, indent: int) -> str:
+        """The noted spikes of neuron j since `since` act on synapse s, in the order in which they happened."""
+        lines = f"""n = written[j]; k = n - 1
+while k > 0 and at[j, k - 1] >= since:
+    k -= 1
+while k < n:
+    when = at[j, k]
+    s = after_post(step, s, {self.pre_after("when - last")}, Q({self.each(self.post, "h#[j, k], ")}),
+                   {self.moment("third.kept[j, k]", "when")})
+    if s[0] != s[0] and fault[2] == 0:
+        fault[0] = e; fault[1] = when; fault[2] = 1
+    k += 1
+"""
+        return "".join(" " * indent + line + "\n" for line in lines.splitlines())
+
+    def source(self, name: str) -> str:
+        return {"arrive": self._arrive, "note": self._note, "settle": self._settle}[name]()
+
+    def _arrive(self) -> str:
+        now = self.moment("integral[j if many else 0]", "t") if self.modulated else ""
+        growth = "growth = exp((t - third.begun[0]) * third.rate)" if self.modulated else "now = Moment(0.0, 1.0)"
+        now = "now = Moment(integral[j if many else 0], growth)" if self.modulated else "pass"
+        after = "after = spike_pre(step, before)" if len(self.pre) else "pass"
+        return f"""
+def loop(link, t):
+    {self.arrays}
+    queue = link.queue
+    row = link.ring[t % link.ring.shape[0]]
+    {growth}
+    for d in range(delays.size):
+        emitted = t - delays[d]
+        if emitted < 0:
+            continue
+        slot = emitted % queue.count.shape[0]
+        for section in range(queue.count.shape[1]):
+            first = queue.cuts[section]
+            for q in range(first, first + queue.count[slot, section]):
+                i = queue.neuron[slot, q]
+                begin = indptr[i]; end = indptr[i + 1]
+                if delays.size > 1:
+                    begin = bound(delay, begin, end, delays[d])
+                    end = bound(delay, begin, end, delays[d] + 1)
+                {self.traces_of_row}
+                since = max(last, settled[0])
+                before = {self.pre_after("t - last")}
+                for e in range(begin, end):
+                    j = target[e]
+                    {self.read()}
+                    if newest[j] >= since:
+{self.replay(24)}
+                    {now}
+                    row[j] += transmitted(step, s, before, now)
+                    s = after_pre(step, s, before, Q({self.each(self.post, "p#[j], ")}), now)
+                    if s[0] != s[0] and fault[2] == 0:
+                        fault[0] = e; fault[1] = t; fault[2] = 1
+                    {self.store()}
+                {after}
+                {self.each(self.pre, "X#[d, i] = after[#]; ")}
+                link.last[d, i] = t
+"""
+
+    def _note(self) -> str:
+        lines = [
+            "def loop(link, me, t):",
+            "    " + self.arrays,
+            "    fired = link.fired; low = link.low; slot = t % fired.count.shape[0]; full = False",
+            "    for q in range(low, low + fired.count[slot, me]):",
+            "        j = fired.neuron[slot, q] - low; k = written[j]",
+            "        at[j, k] = t; written[j] = k + 1; newest[j] = t; full |= k + 1 == at.shape[1]",
+        ]
+        if len(self.post):
+            lines += [f"        {self.each(self.post, 'h#[j, k] = p#[j]; ')}"]
+            lines += [f"        after = spike_post(step, Q({self.each(self.post, 'p#[j], ')}))"]
+            lines += [f"        {self.each(self.post, 'p#[j] = after[#]; ')}"]
+        if self.modulated:
+            lines += ["        third.kept[j, k] = integral[j if many else 0]"]
+        for k in range(len(self.post)):
+            lines += [f"    c = link.post_decay[{k}]", "    for j in range(newest.size):", f"        p{k}[j] *= c"]
+        if self.modulated:
+            lines += ["    over_step = exp(-(t - third.begun[0]) * third.rate) * third.over_step"]
+            lines += ["    for m in range(integral.size):"]
+            lines += ["        integral[m] += (third.baseline + third.level[m]) * over_step; third.level[m] *= third.decay"]
+        lines += ["    return full"]
+        return "\n".join(lines) + "\n"
+
+    def _settle(self) -> str:
+        text = f"""
+def loop(link, t):
+    {self.arrays}
+    waiting = False
+    for j in range(written.size):
+        waiting |= written[j] > 0
+    if waiting:
+        for i in range(indptr.size - 1):
+            begin = indptr[i]
+            d = delays.size - 1
+            while begin < indptr[i + 1]:
+                end = indptr[i + 1]
+                if delays.size > 1:
+                    while delays[d] != delay[begin]:
+                        d -= 1
+                    end = bound(delay, begin, end, delays[d] + 1)
+                {self.traces_of_row}
+                since = max(last, settled[0])
+                for e in range(begin, end):
+                    j = target[e]
+                    if newest[j] >= since:
+                        {self.read()}
+{self.replay(24)}
+                        {self.store()}
+                begin = end
+        for j in range(written.size):
+            written[j] = 0
+    settled[0] = t
+"""
+        if has_method(self.step, "consolidate"):
+            now = self.moment("integral[target[e] if many else 0]", "t")
+            again = "third.begun[0] = t; integral[:] = 0.0" if self.modulated else "pass"
+            text += f"""    if t % link.consolidates == 0:
+        for e in range(target.size):
+            {self.read()}
+            s = consolidate(step, s, {now})
+            {self.store()}
+        {again}
+"""
+        return text
+
+    def write(self, name: str) -> Any:
+        names: dict[str, Any] = {
+            "S": self.synapse.instance_class, "P": self.pre.instance_class, "Q": self.post.instance_class, "faded": _faded,
+            "fade": fade, "after_pre": after_pre, "after_post": after_post, "transmitted": transmitted, "bound": _bound,
+            "spike_pre": spike_pre, "spike_post": spike_post, "consolidate": consolidate, "Moment": Moment, "exp": math.exp,
+        }  # fmt: skip
+        exec(self.source(name), names)
+        return names["loop"]
+
+
+def show(link: Any, name: str) -> str:
+    """The source of `arrive`, `note` or `settle` for a Numba type of link."""
+    return _Writer(link).source(name)
+
+
+def arrive(link: Any, t: int) -> None:
+    """The spikes that arrive at step t are delivered, the earliest emitted first, and act on their synapses.
+
+    At each synapse the postsynaptic spikes since its last arrival act first.
+    """
+
+
+@overload(arrive)
+def _arrive(link, t):  # type: ignore[no-untyped-def]
+    return _Writer(link).write("arrive")
+
+
+def note(link: Any, me: int, t: int) -> bool:
+    """Note the postsynaptic spikes of step t; traces and modulator end the step. Returns whether a history is full."""
+    raise NotImplementedError
+
+
+@overload(note)
+def _note(link, me, t):  # type: ignore[no-untyped-def]
+    return _Writer(link).write("note")
+
+
+def settle(link: Any, t: int) -> None:
+    """Let every noted spike act on the synapses that have not seen it; consolidate if it is time. Step t begins."""
+
+
+@overload(settle)
+def _settle(link, t):  # type: ignore[no-untyped-def]
+    return _Writer(link).write("settle")
