@@ -16,7 +16,6 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-
 from oracle_plasticity import Plastic
 
 import synfire as sf

@@ -129,7 +129,7 @@ def test_a_rule_that_gives_nan_stops_the_run_and_is_named_with_synapse_and_time(
     net = sf.Network(dt=1.0)
     played = net.population(2, sf.SpikeList(times=[5.0, 20.0], neurons=[1, 1]))
     cell = net.population(3, sf.LIF())
-    kick = net.population(1, sf.SpikeList(times=[18.0, 19.0], neurons=[0, 0]))
+    kick = net.population(1, sf.SpikeList(times=[16.0, 18.0], neurons=[0, 0]))
     net.connect(kick, cell, sf.AllToAll(), weight=100.0)
     net.connect(played, cell, sf.Pairs([1], [2]), weight=0.5, delay=3.0, plasticity=NaNRule())
     with pytest.raises(sf.RuleFault, match=r"NaNRule gave NaN at 23 ms.*spikelist0\[1\] to lif1\[2\]"):
