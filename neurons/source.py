@@ -20,7 +20,7 @@ from .errors import InvalidValue
 from .maths import Value
 from .model import Neuron, method_of
 from .parameters import Parameters, as_numbers, parameter
-from .randomness import two_normals, two_uniforms
+from .randomness import philox_words, two_normals
 
 __all__ = ["Current", "Drive", "GaussianNoise", "Poisson", "SpikeList", "Waveform", "apply", "steps_in"]
 
@@ -246,24 +246,33 @@ class SourceStep(NamedTuple):
         return state
 
 
-class UniformStep(NamedTuple):
-    index: Index
-    pair: int  # as in GaussianNoiseStep
+class BernoulliStep(NamedTuple):
+    """Fires neuron `first` + i of a population, which stands at start + i, where its word is below its level."""
+
+    start: int
+    first: int
+    level: NDArray[np.uint64]  # (n,): 2**32 times the probability
+    words: NDArray[np.uint32]  # scratch (64,)
     seed: int
     stream: int
 
     def apply(self, current: Floats, step: int) -> None:
-        n = self.index.size
-        for pair in range((n + 1) // 2):
-            first, second = two_uniforms(self.seed, self.stream, self.pair + pair, step)
-            if self.index[2 * pair] >= 0:
-                current[self.index[2 * pair]] += first
-            if 2 * pair + 1 < n and self.index[2 * pair + 1] >= 0:
-                current[self.index[2 * pair + 1]] += second
+        words, level, last = self.words, self.level, self.first + self.level.size
+        for block in range(self.first // 64, (last + 63) // 64):
+            philox_words(words, block, step, self.stream, self.seed)
+            begin, end = max(self.first - 64 * block, 0), min(last - 64 * block, 64)
+            at = 64 * block - self.first
+            for i in range(begin, end):
+                if words[i] < level[at + i]:
+                    current[self.start + at + i] = 1.0
 
-    def within(self, low: int, high: int) -> UniformStep:
-        pairs, index = _pairs_within(self.index, low, high)
-        return self._replace(index=index, pair=self.pair + pairs.start // 2)
+    def within(self, low: int, high: int) -> BernoulliStep:
+        begin = min(max(low - self.start, 0), self.level.size)
+        end = min(max(high - self.start, begin), self.level.size)
+        return self._replace(
+            start=self.start + begin - low, first=self.first + begin, level=self.level[begin:end],
+            words=np.zeros(64, np.uint32),
+        )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -287,22 +296,22 @@ class Poisson(Source):
     State        none to speak of
     Raises       InvalidValue when made with rate < 0, or when lowered with rate dt > 1
     Source       none
-    Deviations   at most one spike per neuron and step: the mean rate is exact, the variance of counts is that of a
-                 Bernoulli train, lower by the factor 1 - rate dt
+    Deviations   at most one spike per neuron and step: the mean rate is exact (to 2**-32 per step), the variance of counts
+                 is that of a Bernoulli train, lower by the factor 1 - rate dt
     """
 
     rate: Value = parameter(10.0, "Hz", at_least=0.0)
 
     def discretise(self, dt: float) -> SourceStep:
-        """Fires where a uniform draw in [0, 1) reaches 1 - rate dt."""
+        """Fires where its drive is 1."""
         probability = self.rate * dt * 1e-3
         if np.max(probability) > 1.0:
             raise InvalidValue("Poisson.rate", f"{np.max(self.rate):g} Hz", f"<= {1e3 / dt:g} Hz at dt = {dt:g} ms")
-        # a rate of 0 must never fire: no draw reaches 1
-        return SourceStep(1.0 - probability)
+        return SourceStep(0.5)
 
-    def own_drive(self, index: Index, dt: float, seed: int, stream: int) -> UniformStep:
-        return UniformStep(index, 0, seed, stream)
+    def own_drive(self, index: Index, dt: float, seed: int, stream: int) -> BernoulliStep:
+        level = np.broadcast_to(np.round(np.asarray(self.rate) * (dt * 1e-3 * 2.0**32)), index.shape)
+        return BernoulliStep(int(index[0]), 0, level.astype(np.uint64), np.zeros(64, np.uint32), seed, stream)
 
 
 class SpikeListStep(NamedTuple):

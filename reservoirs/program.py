@@ -95,7 +95,7 @@ class Link(NamedTuple):
 
     queue: Queue  # of the presynaptic group
     ring: Floats  # of the receptor, (slots, n_post)
-    indptr: Ints  # (n_pre + 1,)
+    indptr: NDArray[np.uint64]  # (n_pre + 1,); without a sign, an index needs no test for negative numbers
     target: Any  # (synapses,) uint16 or uint32
     weight: Any  # one number, a Row, or (synapses,)
     delay: Any  # steps: a Row or (synapses,), uint8 or uint16
@@ -106,7 +106,7 @@ class LateLink(NamedTuple):
 
     queue: Queue
     ring: Floats
-    indptr: Ints
+    indptr: NDArray[np.uint64]
     target: Any
     weight: Any
     delay: int  # steps

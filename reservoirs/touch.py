@@ -101,10 +101,15 @@ class _Writer:
         return f"Moment({integral}, exp(({step} - third.begun[0]) * third.rate))"
 
     def read(self) -> str:
-        return f"s = S({self.each(self.synapse, 'y#[e], ')})"
+        return f"s = S({self.each(self.synapse, 'Y#[e], ')})"
 
     def store(self) -> str:
-        return self.each(self.synapse, "y#[e] = s[#]; ")
+        return self.each(self.synapse, "Y#[e] = s[#]; ")
+
+    @property
+    def row(self) -> str:
+        """Lines that cut a row out: an index that begins with 0 needs no test for negative numbers."""
+        return "some = target[begin:end]; " + self.each(self.synapse, "Y# = y#[begin:end]; ")
 
     def replay(self, indent: int) -> str:
         """The noted spikes of neuron j since `since` act on synapse s, in the order in which they happened."""
@@ -116,7 +121,7 @@ while k < n:
     s = after_post(step, s, {self.pre_after("when - last")}, Q({self.each(self.post, "h#[j, k], ")}),
                    {self.moment("third.kept[j, k]", "when")})
     if s[0] != s[0] and fault[2] == 0:
-        fault[0] = e; fault[1] = when; fault[2] = 1
+        fault[0] = begin + e; fault[1] = when; fault[2] = 1
     k += 1
 """
         return "".join(" " * indent + line + "\n" for line in lines.splitlines())
@@ -151,8 +156,9 @@ def loop(link, t):
                 {self.traces_of_row}
                 since = max(last, settled[0])
                 before = {self.pre_after("t - last")}
-                for e in range(begin, end):
-                    j = target[e]
+                {self.row}
+                for e in range(some.size):
+                    j = some[e]
                     {self.read()}
                     if newest[j] >= since:
 {self.replay(24)}
@@ -160,7 +166,7 @@ def loop(link, t):
                     row[j] += transmitted(step, s, before, now)
                     s = after_pre(step, s, before, Q({self.each(self.post, "p#[j], ")}), now)
                     if s[0] != s[0] and fault[2] == 0:
-                        fault[0] = e; fault[1] = t; fault[2] = 1
+                        fault[0] = begin + e; fault[1] = t; fault[2] = 1
                     {self.store()}
                 {after}
                 {self.each(self.pre, "X#[d, i] = after[#]; ")}
@@ -210,8 +216,9 @@ def loop(link, t):
                     end = bound(delay, begin, end, delays[d] + 1)
                 {self.traces_of_row}
                 since = max(last, settled[0])
-                for e in range(begin, end):
-                    j = target[e]
+                {self.row}
+                for e in range(some.size):
+                    j = some[e]
                     if newest[j] >= since:
                         {self.read()}
 {self.replay(24)}
@@ -225,7 +232,9 @@ def loop(link, t):
             now = self.moment("integral[target[e] if many else 0]", "t")
             again = "third.begun[0] = t; integral[:] = 0.0" if self.modulated else "pass"
             text += f"""    if t % link.consolidates == 0:
-        for e in range(target.size):
+        begin = 0; end = target.size
+        {self.row}
+        for e in range(end):
             {self.read()}
             s = consolidate(step, s, {now})
             {self.store()}

@@ -39,6 +39,13 @@ def uniforms(seed, stream, pair, step):
     return [((words[i] << 32 | words[i + 1]) >> 11) / 2**53 for i in (0, 2)]
 
 
+def word_of(seed, stream, p, step):
+    """The 32 bits of the p-th neuron in a step: word p % 64 of block p // 64, where word j of counter c stands at 16 j + c."""
+    block, within = divmod(p, 64)
+    word, counter = divmod(within, 16)
+    return philox((16 * block + counter, step % _WORD, step >> 32, stream), (seed % _WORD, seed >> 32))[word]
+
+
 def normals(seed, stream, pair, step):
     """The two normals of a pair of neurons in a step."""
     first, second = uniforms(seed, stream, pair, step)
@@ -206,18 +213,14 @@ def simulate(network, steps, teach=None, release=None):
 
 
 def _from_outside(network, t, pending):
-    """Poisson input: draw p of a part is word p % 64 of block p // 64, which is word j of counter 16 block + c at 16 j + c."""
+    """Poisson input."""
     for driven in network.drives:
         drive = driven.drive
         if not isinstance(drive, sf.PoissonInput):
             continue
         least, levels = drive.lower(driven.view.index, network.dt, network.seed, driven.stream)[5:7]
         for p, k in enumerate(driven.view.index.tolist()):
-            block, within = divmod(p, 64)
-            word, counter = divmod(within, 16)
-            drawn = philox(
-                (16 * block + counter, t % _WORD, t >> 32, driven.stream), (network.seed % _WORD, network.seed >> 32)
-            )[word]
+            drawn = word_of(network.seed, driven.stream, p, t)
             count = least + sum(drawn >= level for level in levels.tolist())
             key = (t, driven.view.population.number, k, drive.synapse.key)
             pending[key].append(((3, driven.stream), drive.weight * count))
@@ -312,9 +315,10 @@ def _driven(network, cells, readers, t):
         model, own = population.model, currents[population.number]
         if isinstance(model, sf.Poisson):
             stream = 2**31 + population.number
-            draws = [x for pair in range((len(own) + 1) // 2) for x in uniforms(network.seed, stream, pair, t)]
+            rate = np.broadcast_to(np.asarray(model.rate), (len(own),)).tolist()
             for k in range(len(own)):
-                own[k] += draws[k]
+                if word_of(network.seed, stream, k, t) < round(rate[k] * (network.dt * 1e-3 * 2**32)):
+                    own[k] = 1.0
         elif isinstance(model, sf.SpikeList):
             for time, k in zip(model.times.tolist(), model.neurons.tolist(), strict=True):
                 if math.floor(time / network.dt + 1e-6) == t:
