@@ -3,10 +3,17 @@
 if __name__ != "synfire.neurons":  # from the repository's root a bare `import neurons` would make a second set of classes
     raise ImportError("import this package as synfire.neurons, not as neurons")
 
+from .adaptive_coba import AdaptiveCOBA
+from .adaptive_lif import AdaptiveLIF
+from .adex import AdEx
+from .alpha import Alpha
+from .coba import COBA
+from .conductance import Conductance
 from .distribution import Distribution, gamma, lognormal, normal, uniform
 from .double_exponential import DoubleExponential
 from .encoder import encode_latency, encode_rate
 from .errors import InvalidValue, SynfireError, TooLarge, UnknownName, UnreadableFile
+from .hodgkin_huxley import HodgkinHuxley
 from .izhikevich import Izhikevich
 from .izhikevich_2007 import Izhikevich2007
 from .lif import LIF
@@ -19,7 +26,13 @@ from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, W
 from .synapse import Delta, Exponential, Synapse
 
 __all__ = [
+    "COBA",
     "LIF",
+    "AdEx",
+    "AdaptiveCOBA",
+    "AdaptiveLIF",
+    "Alpha",
+    "Conductance",
     "Current",
     "Delta",
     "Distribution",
@@ -27,6 +40,7 @@ __all__ = [
     "Drive",
     "Exponential",
     "GaussianNoise",
+    "HodgkinHuxley",
     "InvalidValue",
     "Izhikevich",
     "Izhikevich2007",

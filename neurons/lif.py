@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,25 @@ from .maths import Value, exp, is_tensor, where
 from .model import Neuron, warn_if_coarse
 from .parameters import parameter
 
-__all__ = ["LIF", "LIFState", "LIFStep"]
+__all__ = ["LIF", "LIFState", "LIFStep", "check_reset", "whole_steps"]
+
+
+def check_reset(model: Any) -> None:
+    """Raises InvalidValue unless the model's v_reset lies below its v_threshold; distributions are checked once sampled."""
+    if isinstance(model.v_reset, Distribution) or isinstance(model.v_threshold, Distribution):
+        return
+    too_high = model.v_reset >= model.v_threshold
+    if too_high if isinstance(too_high, bool) else too_high.any():
+        raise InvalidValue(
+            f"{type(model).__name__}.v_reset", model.v_reset, f"< v_threshold = {model.v_threshold} mV",
+            "or the neuron fires at every step",
+        )  # fmt: skip
+
+
+def whole_steps(time: Value, dt: float) -> Value:
+    """A duration in ms rounded to whole steps, as a float (or tensor)."""
+    steps = time / dt
+    return steps.round() if is_tensor(steps) else np.round(steps)
 
 
 class LIFState(NamedTuple):
@@ -80,25 +98,18 @@ class LIF(Neuron):
     t_refractory: Value = parameter(0.0, "ms", at_least=0.0)
 
     def check(self) -> None:
-        if isinstance(self.v_reset, Distribution) or isinstance(self.v_threshold, Distribution):
-            return
-        too_high = self.v_reset >= self.v_threshold
-        if too_high if isinstance(too_high, bool) else too_high.any():
-            raise InvalidValue(
-                "LIF.v_reset", self.v_reset, f"< v_threshold = {self.v_threshold} mV", "or the neuron fires at every step"
-            )
+        check_reset(self)
 
     def discretise(self, dt: float) -> LIFStep:
         """Coefficients at `dt` ms; differentiable in every parameter but t_refractory."""
         warn_if_coarse("LIF.tau_m", self.tau_m, dt)
-        steps = self.t_refractory / dt
         return LIFStep(
             exp(-dt / self.tau_m),
             self.r_m,
             self.v_rest,
             self.v_reset,
             self.v_threshold,
-            steps.round() if is_tensor(steps) else np.round(steps),
+            whole_steps(self.t_refractory, dt),
         )
 
     def initial_state(self) -> LIFState:

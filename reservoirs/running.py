@@ -186,10 +186,11 @@ class Running:
         for link in simulation.links:
             if link.rule is None:
                 s, queue, ring = link.sections[me], self._queues[link.group], rings[link.receptor]
+                rows, weight = s.indptr.view(np.uint64), self._cast(s.weight)
                 if link.one_delay is None:
-                    links.append(Link(queue, ring, s.indptr.view(np.uint64), s.target, self._cast(s.weight), s.delay))
+                    links.append(Link(queue, ring, rows, s.target, weight, s.delay))
                 else:
-                    late_links.append(LateLink(queue, ring, s.indptr.view(np.uint64), s.target, self._cast(s.weight), link.one_delay))
+                    late_links.append(LateLink(queue, ring, rows, s.target, weight, link.one_delay))
         plastic = plastic_part(simulation, me, state, self._queues, rings, groups)
         drives, arriving = [], []
         for handle, g, drive in simulation.played(inputs):

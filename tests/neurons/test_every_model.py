@@ -9,7 +9,19 @@ import pytest
 import torch
 from numba import njit
 
-from synfire import LIF, Izhikevich, Izhikevich2007, Neuron, Poisson, SpikeList
+from synfire import (
+    COBA,
+    LIF,
+    AdaptiveCOBA,
+    AdaptiveLIF,
+    AdEx,
+    HodgkinHuxley,
+    Izhikevich,
+    Izhikevich2007,
+    Neuron,
+    Poisson,
+    SpikeList,
+)
 from synfire.neurons.model import excess, integrate, receive, reset
 
 N = 64
@@ -26,6 +38,7 @@ class Row:
     firing: tuple[float, float] = (10.0, 30.0)  # currents at which it fires at rest's parameters
     order: int | None = None  # of convergence; 0: exact at any dt; None: has no dynamics of its own
     held: tuple[str, ...] = ()  # parameters that are whole numbers of steps: no gradient
+    exact: bool = True  # False: it takes exponentials, whose last bit differs between NumPy, libm and torch
 
     @property
     def differentiable(self) -> bool:
@@ -44,6 +57,77 @@ ROWS = [
         lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float)),
         lambda rng: rng.normal(0.0, 20.0, N),
         order=0,
+        held=("t_refractory",),
+    ),
+    Row(
+        COBA,
+        lambda rng: {
+            "c_m": rng.uniform(100.0, 400.0, N), "g_leak": rng.uniform(5.0, 20.0, N), "v_rest": rng.uniform(-80.0, -55.0, N),
+            "v_reset": rng.uniform(-80.0, -55.0, N), "v_threshold": rng.uniform(-54.0, -40.0, N),
+            "t_refractory": rng.uniform(0.0, 5.0, N),
+        },
+        lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float)),
+        lambda rng: rng.normal(0.0, 200.0, N),
+        firing=(200.0, 600.0),
+        order=1,
+        held=("t_refractory",),
+    ),
+    Row(
+        AdaptiveCOBA,
+        lambda rng: {
+            "c_m": rng.uniform(100.0, 400.0, N), "g_leak": rng.uniform(5.0, 20.0, N), "v_rest": rng.uniform(-80.0, -55.0, N),
+            "v_reset": rng.uniform(-80.0, -55.0, N), "v_threshold": rng.uniform(-54.0, -40.0, N),
+            "t_refractory": rng.uniform(0.0, 5.0, N), "theta_plus": rng.uniform(0.0, 2.0, N),
+            "tau_theta": rng.uniform(10.0, 1e4, N),
+        },
+        lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float), rng.uniform(0.0, 20.0, N)),
+        lambda rng: rng.normal(0.0, 200.0, N),
+        firing=(30.0, 100.0),
+        order=1,
+        held=("t_refractory",),
+    ),
+    Row(
+        AdaptiveLIF,
+        lambda rng: {
+            "tau_m": rng.uniform(1.0, 50.0, N), "r_m": rng.uniform(0.1, 10.0, N),
+            "v_rest": rng.uniform(-80.0, -55.0, N), "v_reset": rng.uniform(-80.0, -55.0, N),
+            "v_threshold": rng.uniform(-54.0, -40.0, N), "t_refractory": rng.uniform(0.0, 5.0, N),
+            "tau_a": rng.uniform(50.0, 500.0, N), "beta": rng.uniform(0.0, 3.0, N),
+        },
+        lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float), rng.uniform(0.0, 5.0, N)),
+        lambda rng: rng.normal(0.0, 20.0, N),
+        firing=(40.0, 80.0),
+        order=0,
+        held=("t_refractory",),
+    ),
+    Row(
+        AdEx,
+        lambda rng: {
+            "c_m": rng.uniform(100.0, 300.0, N), "g_leak": rng.uniform(5.0, 30.0, N), "e_leak": rng.uniform(-75.0, -55.0, N),
+            "v_threshold": rng.uniform(-52.0, -48.0, N), "slope": rng.uniform(1.0, 3.0, N), "v_cut": rng.uniform(-40.0, 0.0, N),
+            "v_reset": rng.uniform(-75.0, -46.0, N), "a": rng.uniform(-10.0, 10.0, N), "b": rng.uniform(0.0, 500.0, N),
+            "tau_w": rng.uniform(20.0, 300.0, N),
+        },
+        lambda rng: (rng.uniform(-90.0, 10.0, N), rng.uniform(-100.0, 300.0, N)),
+        lambda rng: rng.normal(0.0, 500.0, N),
+        firing=(800.0, 1500.0),
+        order=1,
+        exact=False,
+    ),
+    Row(
+        HodgkinHuxley,
+        lambda rng: {
+            "c_m": rng.uniform(100.0, 300.0, N), "g_leak": rng.uniform(5.0, 20.0, N), "g_sodium": rng.uniform(1e4, 3e4, N),
+            "g_potassium": rng.uniform(3e3, 9e3, N), "e_leak": rng.uniform(-65.0, -55.0, N), "v_t": rng.uniform(-65.0, -60.0, N),
+            "t_refractory": rng.uniform(0.0, 5.0, N),
+        },
+        lambda rng: (
+            rng.uniform(-90.0, 40.0, N), rng.random(N), rng.random(N), rng.random(N), rng.integers(0, 4, N).astype(float),
+        ),
+        lambda rng: rng.normal(0.0, 200.0, N),
+        firing=(300.0, 600.0),
+        order=1,
+        exact=False,
         held=("t_refractory",),
     ),
     Row(
@@ -139,7 +223,9 @@ def test_numpy_and_numba_give_the_same_bits(row, seed):
     expected = [np.broadcast_to(x, (N,)) for x in flat(all_methods(step, state, current, jump, spiked))]
     for k in range(N):
         found = compiled_methods(one(step, k), one(state, k), current[k], jump[k], bool(spiked[k]))
-        assert [float(x).hex() for x in flat(found)] == [float(x[k]).hex() for x in expected]
+        if row.exact:
+            assert [float(x).hex() for x in flat(found)] == [float(x[k]).hex() for x in expected]
+        np.testing.assert_allclose([float(x) for x in flat(found)], [float(x[k]) for x in expected], rtol=1e-11)
 
 
 @every_model
@@ -148,7 +234,9 @@ def test_numpy_and_torch_give_the_same_bits(row, seed):
     numbers = drawn(row, seed)
     in_torch = [type(x)(*map(torch.as_tensor, x)) if isinstance(x, tuple) else torch.as_tensor(x) for x in numbers]
     for found, expected in zip(flat(all_methods(*in_torch)), flat(all_methods(*numbers)), strict=True):
-        np.testing.assert_array_equal(found.view(np.int64), np.asarray(expected).view(np.int64))
+        if row.exact:
+            np.testing.assert_array_equal(found.view(np.int64), np.asarray(expected).view(np.int64))
+        np.testing.assert_allclose(found, expected, rtol=1e-11)
 
 
 @every_model

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import synfire as sf
 
 CLASSES = [
-    sf.LIF, sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.DoubleExponential, sf.Current,
+    sf.LIF, sf.COBA, sf.AdaptiveCOBA, sf.AdaptiveLIF, sf.AdEx, sf.HodgkinHuxley, sf.Alpha, sf.Conductance,
+    sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.DoubleExponential, sf.Current,
     sf.GaussianNoise, sf.PoissonInput, sf.Waveform,
     sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Oja, sf.RewardModulated, sf.Deferred, sf.TsodyksMarkram,
     sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
