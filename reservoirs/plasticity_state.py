@@ -24,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HISTORY = 32  # postsynaptic spikes noted per neuron before all synapses must take note of them
+_LOG = 1 << 15  # the same for all neurons together, where a log is kept
 _TABLE = 1 << 14  # longest table of a trace's decay, steps; beyond, the exponential is taken
 
 
@@ -105,8 +106,10 @@ def _link(
     )
     third: Any = ()
     n_post = int(high - low)
+    beside = all(_side_by_side(each) for each in link.sections)
+    room: Any = (_LOG + 2 * n_post,) if beside else (n_post, _HISTORY)
     if link.modulator is not None:
-        third = _third(simulation, link, number, me, state, n_post)
+        third = _third(simulation, link, number, me, state, room)
     from .lowering import cast
 
     return PlasticLink(
@@ -126,16 +129,27 @@ def _link(
         post_decay=type(post_tau)(*(dtype(math.exp(-dt / tau)) for tau in post_tau)),
         fired=groups[receptor.group].queue,
         low=int(low),
+        who=np.zeros(room, np.uint32) if beside else (),
         newest=np.full(n_post, NEVER, np.int64),
-        written=np.zeros(n_post, np.int64),
-        at=np.zeros((n_post, _HISTORY), np.int64),
-        seen=type(post_tau)(*(np.zeros((n_post, _HISTORY), dtype) for _ in post_tau)),
+        written=np.zeros(1 if beside else n_post, np.int64),
+        at=np.zeros(room, np.int64),
+        seen=type(post_tau)(*(np.zeros(room, dtype) for _ in post_tau)),
         settled=np.array([int(state["step"][0])], np.int64),
         third=third,
         consolidates=round(rule.consolidate_every / dt) or 1 << 62,
         every=_every(simulation, link),
         fault=fault,
     )
+
+
+def _side_by_side(section: Any) -> bool:
+    """Whether all synapses have one delay and every row's targets are neighbours in a line."""
+    if not isinstance(section.delay, int):
+        return False
+    steps = np.diff(section.target.astype(np.int64))
+    within = np.ones(len(steps), np.bool_)
+    within[section.indptr[1:-1][(section.indptr[1:-1] > 0) & (section.indptr[1:-1] < section.target.size)] - 1] = False
+    return bool((steps[within] == 1).all())
 
 
 def _every(simulation: Any, link: Any) -> int:
@@ -145,7 +159,7 @@ def _every(simulation: Any, link: Any) -> int:
     return math.gcd(*every) or 1 << 62
 
 
-def _third(simulation: Any, link: Any, number: int, me: int, state: Mapping[str, Any], n_post: int) -> Third:
+def _third(simulation: Any, link: Any, number: int, me: int, state: Mapping[str, Any], room: Any) -> Third:
     modulator, rule, dt = link.modulator, link.rule, simulation.dt
     receptor = simulation.receptors[link.receptor]
     low, high = simulation.cuts[receptor.group][me : me + 2]
@@ -157,7 +171,7 @@ def _third(simulation: Any, link: Any, number: int, me: int, state: Mapping[str,
         level, integral = spread[low:high].copy(), integral[low:high].copy()
     tau = rule.tau_eligibility
     return Third(
-        level, integral, state[f"link{number}.begun"].copy(), np.zeros((n_post, _HISTORY)), modulator.baseline,
+        level, integral, state[f"link{number}.begun"].copy(), np.zeros(room), modulator.baseline,
         math.exp(-dt / modulator.tau), dt / tau, -tau * math.expm1(-dt / tau),
         np.zeros(0, np.int64), np.zeros((0, level.size)), np.zeros(1, np.int64),
     )  # fmt: skip

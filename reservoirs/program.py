@@ -131,10 +131,11 @@ class PlasticLink(NamedTuple):
     post_decay: Any  # and of numbers: exp(-dt / tau)
     fired: Queue  # of the postsynaptic group
     low: int  # where this thread's section of it begins
+    who: Any  # (room,): whose spikes the log holds, if there is one (see touch.py); () if each neuron has a history
     newest: Ints  # (n_post,): step of the last postsynaptic spike, or NEVER
-    written: Ints  # (n_post,): how many postsynaptic spikes the history holds since it was last used up
-    at: Ints  # (n_post, history): their steps
-    seen: Any  # NamedTuple of arrays (n_post, history): traces just before each
+    written: Ints  # (n_post,), or (1,) for a log: how many postsynaptic spikes wait for the synapses to take note
+    at: Ints  # (n_post, room), or (room,): their steps
+    seen: Any  # NamedTuple of arrays like `at`: traces just before each
     settled: Ints  # (1,): postsynaptic spikes before this step have acted on all synapses
     third: Any  # the modulator, see plastic.py
     consolidates: int  # steps between calls of the rule's `consolidate`

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numba import types
 from numba.extending import overload, register_jitable
 
 from ..plasticity.local import (
@@ -59,12 +61,18 @@ def _bound(delay: Any, begin: int, end: int, d: int) -> int:
 
 
 class _Writer:
-    """What the source needs to know of a link's type."""
+    """What the source needs to know of a link's type.
+
+    A link keeps the postsynaptic spikes that its synapses have not seen in one of two forms. `Beside`: every row's targets
+    stand side by side (all to all), and a log in order of time is walked for each row, which finds its synapse by counting.
+    Else each neuron has a history of its own, and each synapse looks into that of its target.
+    """
 
     def __init__(self, link: Any) -> None:
         at = dict(zip(link.fields, link.types, strict=True))
         self.step, self.synapse, self.pre, self.post = at["step"], at["synapse"], at["pre"], at["post"]
         self.modulated = len(at["third"]) > 0
+        self.beside = isinstance(at["who"], types.Array)
 
     @staticmethod
     def each(count: Any, pattern: str) -> str:
@@ -77,7 +85,8 @@ class _Writer:
         third = "third = link.third; integral = third.integral; many = integral.size > 1; " if self.modulated else ""
         return (
             "step = link.step; target = link.target; delay = link.delay; delays = link.delays; indptr = link.indptr; "
-            "newest = link.newest; written = link.written; at = link.at; fault = link.fault; settled = link.settled; "
+            "who = link.who; newest = link.newest; written = link.written; at = link.at; fault = link.fault; "
+            "settled = link.settled; "
             + third
             + self.each(self.synapse, "y# = link.synapse[#]; ")
             + self.each(self.post, "p# = link.post[#]; h# = link.seen[#]; ")
@@ -86,8 +95,15 @@ class _Writer:
 
     @property
     def traces_of_row(self) -> str:
-        """Lines that read what a presynaptic neuron left at its last arrival over the d-th delay."""
-        return "last = link.last[d, i]; " + self.each(self.pre, "x# = X#[d, i]; ")
+        """Lines that read what a presynaptic neuron left at its last arrival over the d-th delay, and cut its row out.
+
+        An index that begins with 0 needs no test for negative numbers.
+        """
+        return (
+            "last = link.last[d, i]; since = max(last, settled[0]); some = target[begin:end]; "
+            + self.each(self.pre, "x# = X#[d, i]; ")
+            + self.each(self.synapse, "Y# = y#[begin:end]; ")
+        )
 
     def pre_after(self, steps: str) -> str:
         """The presynaptic traces so many steps after the last arrival."""
@@ -106,14 +122,10 @@ class _Writer:
     def store(self) -> str:
         return self.each(self.synapse, "Y#[e] = s[#]; ")
 
-    @property
-    def row(self) -> str:
-        """Lines that cut a row out: an index that begins with 0 needs no test for negative numbers."""
-        return "some = target[begin:end]; " + self.each(self.synapse, "Y# = y#[begin:end]; ")
-
-    def replay(self, indent: int) -> str:
+    def replay_history(self, indent: int) -> str:
         """The noted spikes of neuron j since `since` act on synapse s, in the order in which they happened."""
-        lines = f"""n = written[j]; k = n - 1
+        return _indented(
+            f"""n = written[j]; k = n - 1
 while k > 0 and at[j, k - 1] >= since:
     k -= 1
 while k < n:
@@ -123,17 +135,47 @@ while k < n:
     if s[0] != s[0] and fault[2] == 0:
         fault[0] = begin + e; fault[1] = when; fault[2] = 1
     k += 1
-"""
-        return "".join(" " * indent + line + "\n" for line in lines.splitlines())
+""",
+            indent,
+        )
+
+    def replay_log(self, indent: int) -> str:
+        """All noted spikes since `since` act on the synapses of a row, in the order in which they happened."""
+        return _indented(
+            f"""if some.size > 0:
+    base = np.int64(some[0])
+    n = written[0]; k = bound(at, 0, n, since); then = last - 1
+    faint = {self.pre_after("then - last + 1")}
+    while k < n:
+        when = at[k]
+        if when != then:
+            then = when
+            faint = {self.pre_after("when - last")}
+            grown = {"exp((when - third.begun[0]) * third.rate)" if self.modulated else "1.0"}
+        j = who[k]
+        e = j - base
+        if 0 <= e < some.size:
+            {self.read()}
+            s = after_post(step, s, faint, Q({self.each(self.post, "h#[k], ")}),
+                           Moment({"third.kept[k]" if self.modulated else "0.0"}, grown))
+            if s[0] != s[0] and fault[2] == 0:
+                fault[0] = begin + e; fault[1] = when; fault[2] = 1
+            {self.store()}
+        k += 1
+""",
+            indent,
+        )
 
     def source(self, name: str) -> str:
         return {"arrive": self._arrive, "note": self._note, "settle": self._settle}[name]()
 
     def _arrive(self) -> str:
-        now = self.moment("integral[j if many else 0]", "t") if self.modulated else ""
         growth = "growth = exp((t - third.begun[0]) * third.rate)" if self.modulated else "now = Moment(0.0, 1.0)"
         now = "now = Moment(integral[j if many else 0], growth)" if self.modulated else "pass"
         after = "after = spike_pre(step, before)" if len(self.pre) else "pass"
+        first = self.replay_log(16) if self.beside else ""
+        replay = "" if self.beside else f"if newest[j] >= since:\n{self.replay_history(24)}"
+        place = "j = base + e" if self.beside else "j = some[e]"
         return f"""
 def loop(link, t):
     {self.arrays}
@@ -154,40 +196,50 @@ def loop(link, t):
                     begin = bound(delay, begin, end, delays[d])
                     end = bound(delay, begin, end, delays[d] + 1)
                 {self.traces_of_row}
-                since = max(last, settled[0])
                 before = {self.pre_after("t - last")}
-                {self.row}
+                bad = False
+                base = 0
+{first}
                 for e in range(some.size):
-                    j = some[e]
+                    {place}
                     {self.read()}
-                    if newest[j] >= since:
-{self.replay(24)}
+                    {replay}
                     {now}
                     row[j] += transmitted(step, s, before, now)
                     s = after_pre(step, s, before, Q({self.each(self.post, "p#[j], ")}), now)
-                    if s[0] != s[0] and fault[2] == 0:
-                        fault[0] = begin + e; fault[1] = t; fault[2] = 1
+                    bad |= s[0] != s[0]
                     {self.store()}
+                if bad and fault[2] == 0:
+                    e = 0
+                    while Y0[e] == Y0[e]:
+                        e += 1
+                    fault[0] = begin + e; fault[1] = t; fault[2] = 1
                 {after}
                 {self.each(self.pre, "X#[d, i] = after[#]; ")}
                 link.last[d, i] = t
 """
 
     def _note(self) -> str:
+        index = "k" if self.beside else "j, k"
         lines = [
             "def loop(link, me, t):",
             "    " + self.arrays,
             "    fired = link.fired; low = link.low; slot = t % fired.count.shape[0]; full = False",
             "    for q in range(low, low + fired.count[slot, me]):",
-            "        j = fired.neuron[slot, q] - low; k = written[j]",
-            "        at[j, k] = t; written[j] = k + 1; newest[j] = t; full |= k + 1 == at.shape[1]",
+            "        j = fired.neuron[slot, q] - low",
         ]
+        if self.beside:
+            lines += ["        k = written[0]; at[k] = t; who[k] = j; written[0] = k + 1"]
+        else:
+            lines += ["        k = written[j]; at[j, k] = t; written[j] = k + 1; newest[j] = t; full |= k + 1 == at.shape[1]"]
         if len(self.post):
-            lines += [f"        {self.each(self.post, 'h#[j, k] = p#[j]; ')}"]
+            lines += [f"        {self.each(self.post, f'h#[{index}] = p#[j]; ')}"]
             lines += [f"        after = spike_post(step, Q({self.each(self.post, 'p#[j], ')}))"]
             lines += [f"        {self.each(self.post, 'p#[j] = after[#]; ')}"]
         if self.modulated:
-            lines += ["        third.kept[j, k] = integral[j if many else 0]"]
+            lines += [f"        third.kept[{index}] = integral[j if many else 0]"]
+        if self.beside:
+            lines += ["    full = at.size - written[0] < newest.size  # a step may bring as many spikes as neurons"]
         for k in range(len(self.post)):
             lines += [f"    c = link.post_decay[{k}]", "    for j in range(newest.size):", f"        p{k}[j] *= c"]
         if self.modulated:
@@ -198,6 +250,13 @@ def loop(link, t):
         return "\n".join(lines) + "\n"
 
     def _settle(self) -> str:
+        each = f"""for e in range(some.size):
+    j = some[e]
+    if newest[j] >= since:
+        {self.read()}
+{self.replay_history(8)}
+        {self.store()}
+"""
         text = f"""
 def loop(link, t):
     {self.arrays}
@@ -215,14 +274,7 @@ def loop(link, t):
                         d -= 1
                     end = bound(delay, begin, end, delays[d] + 1)
                 {self.traces_of_row}
-                since = max(last, settled[0])
-                {self.row}
-                for e in range(some.size):
-                    j = some[e]
-                    if newest[j] >= since:
-                        {self.read()}
-{self.replay(24)}
-                        {self.store()}
+{self.replay_log(16) if self.beside else _indented(each, 16)}
                 begin = end
         for j in range(written.size):
             written[j] = 0
@@ -232,9 +284,8 @@ def loop(link, t):
             now = self.moment("integral[target[e] if many else 0]", "t")
             again = "third.begun[0] = t; integral[:] = 0.0" if self.modulated else "pass"
             text += f"""    if t % link.consolidates == 0:
-        begin = 0; end = target.size
-        {self.row}
-        for e in range(end):
+        {self.each(self.synapse, "Y# = y#; ")}
+        for e in range(target.size):
             {self.read()}
             s = consolidate(step, s, {now})
             {self.store()}
@@ -247,9 +298,14 @@ def loop(link, t):
             "S": self.synapse.instance_class, "P": self.pre.instance_class, "Q": self.post.instance_class, "faded": _faded,
             "fade": fade, "after_pre": after_pre, "after_post": after_post, "transmitted": transmitted, "bound": _bound,
             "spike_pre": spike_pre, "spike_post": spike_post, "consolidate": consolidate, "Moment": Moment, "exp": math.exp,
+            "np": np,
         }  # fmt: skip
         exec(self.source(name), names)
         return names["loop"]
+
+
+def _indented(text: str, by: int) -> str:
+    return "".join(" " * by + line + "\n" for line in text.splitlines())
 
 
 def show(link: Any, name: str) -> str:

@@ -71,6 +71,22 @@ def test_every_rule_equals_plain_python_bit_for_bit(name, one_delay):
     assert fired > 500
 
 
+@pytest.mark.parametrize("name", ["additive", "triplet", "deferred", "rewarded"])
+def test_all_to_all_connections_equal_plain_python(name):
+    """Rows whose targets stand side by side are walked by a log of spikes instead of each neuron's history."""
+    for seed in range(8):
+        rule = (RULES | REWARDED)[name]()
+        rng = np.random.default_rng(seed)
+        net = sf.Network(dt=DT, seed=seed)
+        source = net.population(int(rng.integers(1, 20)), sf.Poisson(rate=100.0))
+        cells = net.population(int(rng.integers(1, 30)), sf.LIF(t_refractory=1.0))
+        modulator = net.modulator(tau=20.0, baseline=0.02) if rule.tau_eligibility else None
+        options = {"plasticity": rule, "modulator": modulator}
+        net.connect(source, cells, sf.AllToAll(), weight=sf.uniform(0, 2), delay=1.0, **options)
+        net.drive(cells, sf.GaussianNoise(std=40.0, mean=16.0))
+        check_against_oracle(net, cells, {modulator: sf.Release([10.0], 0.5)} if modulator else {})
+
+
 @pytest.mark.parametrize("name", REWARDED)
 @pytest.mark.parametrize("per_neuron", [True, False])
 def test_a_modulator_turns_eligibility_into_weight_as_in_plain_python(name, per_neuron):
