@@ -1,4 +1,4 @@
-"""The command line: `synfire list | run | show | plot | resume | bench`.
+"""The command line: `synfire list | run | show | plot | resume | bench | verify`.
 
 What is asked for goes to standard output; progress, advice and errors to standard error. Exit code 0: done; 2: what was
 asked for cannot be done, and the message says why; 130: interrupted, and the message says what was kept.
@@ -115,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file too")
     verb.add_argument("--repeats", type=int, default=5, metavar="N", help="runs per peer (default: 5)")
     verb.set_defaults(verb=_bench)
+
+    verb = verbs.add_parser("verify", help="compare random networks with Brian2 and with plain Python")
+    verb.add_argument("--networks", type=int, default=40, metavar="N", help="how many, all kinds together (default: 40)")
+    verb.add_argument("--kinds", default="", metavar="A,B", help="only these kinds, separated by commas")
+    verb.add_argument("--seed", type=int, default=0, metavar="N", help="of the first network (default: 0)")
+    verb.set_defaults(verb=_verify)
     return parser
 
 
@@ -305,3 +311,12 @@ def _bench(arguments: argparse.Namespace) -> int:
         raise InvalidValue("--repeats", arguments.repeats, ">= 1")
     peers = [peer for peer in arguments.peers.split(",") if peer]
     return int(bench.main(arguments.workload, peers, arguments.json, arguments.repeats))
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.networks < 1:
+        raise InvalidValue("--networks", arguments.networks, ">= 1")
+    if arguments.seed < 0:
+        raise InvalidValue("--seed", arguments.seed, ">= 0")
+    verify = importlib.import_module(".verify", __package__)
+    return int(verify.main(arguments.networks, [kind for kind in arguments.kinds.split(",") if kind], arguments.seed))

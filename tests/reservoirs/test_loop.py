@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from oracle import simulate
 
 import synfire as sf
+from synfire.experiments.oracle import simulate
 
 DT, STEPS, REPEATS = 0.5, 80, 50
 

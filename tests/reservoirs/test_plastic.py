@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 import pytest
-from oracle import simulate
 
 import synfire as sf
+from synfire.experiments.oracle import simulate
 
 DT, STEPS = 0.5, 120
 

@@ -4,21 +4,25 @@ The event loop touches a synapse only when a spike arrives and replays what happ
 each of its synapses in the step in which it happens; equations are written out again.
 """
 
+# mypy: ignore-errors
+
 import math
 
-import synfire as sf
+from .. import plasticity
+
+__all__ = ["Plastic"]
 
 
 def bounded(bounds, weight, change):
     """A weight after a change, up (> 0 as potentiation) or down: (direction, amount)."""
     direction, amount = change
-    if isinstance(bounds, sf.Unbounded):
+    if isinstance(bounds, plasticity.Unbounded):
         return weight + amount if direction > 0 else weight - amount
-    if isinstance(bounds, sf.HardBounds):
+    if isinstance(bounds, plasticity.HardBounds):
         moved = weight + amount if direction > 0 else weight - amount
     else:
         span = 1.0 / (bounds.high - bounds.low)
-        if isinstance(bounds, sf.SoftBounds):
+        if isinstance(bounds, plasticity.SoftBounds):
             left = (bounds.high - weight) * span if direction > 0 else (weight - bounds.low) * span
         else:
             left = max((bounds.high - weight) * span if direction > 0 else (weight - bounds.low) * span, 0.0) ** bounds.mu
@@ -31,37 +35,37 @@ class Rule:
 
     def __init__(self, rule, dt):
         self.rule, self.dt = rule, dt
-        if isinstance(rule, sf.TripletSTDP):
+        if isinstance(rule, plasticity.TripletSTDP):
             self.pre, self.post = {"r1": rule.tau_plus, "r2": rule.tau_x}, {"o1": rule.tau_minus, "o2": rule.tau_y}
-        elif isinstance(rule, sf.STDP):
+        elif isinstance(rule, plasticity.STDP):
             self.pre, self.post = {"x": rule.tau_plus}, {"y": rule.tau_minus}
         else:
             self.pre, self.post = {"x": rule.tau}, {"y": rule.tau}
 
     def jump(self, trace):
         rule = self.rule
-        if isinstance(rule, sf.Oja):
+        if isinstance(rule, plasticity.Oja):
             return trace + 1e3 / rule.tau
-        nearest = isinstance(getattr(rule, "pairing", None), sf.NearestPair)
+        nearest = isinstance(getattr(rule, "pairing", None), plasticity.NearestPair)
         return 1.0 if nearest else trace + 1.0
 
     def on_pre(self, w, x, y):
         rule = self.rule
-        if isinstance(rule, sf.STDP):
+        if isinstance(rule, plasticity.STDP):
             return bounded(rule.bounds, w, (-1, rule.depression * y["y"]))
-        if isinstance(rule, sf.TripletSTDP):
+        if isinstance(rule, plasticity.TripletSTDP):
             return bounded(rule.bounds, w, (-1, y["o1"] * (rule.a2_minus + rule.a3_minus * x["r2"])))
-        if isinstance(rule, sf.InhibitorySTDP):
+        if isinstance(rule, plasticity.InhibitorySTDP):
             return bounded(rule.bounds, w, (1, rule.learning_rate * (y["y"] - 2.0 * rule.rate * 1e-3 * rule.tau)))
         return w
 
     def on_post(self, w, x, y):
         rule = self.rule
-        if isinstance(rule, sf.STDP):
+        if isinstance(rule, plasticity.STDP):
             return bounded(rule.bounds, w, (1, rule.potentiation * x["x"]))
-        if isinstance(rule, sf.TripletSTDP):
+        if isinstance(rule, plasticity.TripletSTDP):
             return bounded(rule.bounds, w, (1, x["r1"] * (rule.a2_plus + rule.a3_plus * y["o2"])))
-        if isinstance(rule, sf.InhibitorySTDP):
+        if isinstance(rule, plasticity.InhibitorySTDP):
             return bounded(rule.bounds, w, (1, rule.learning_rate * x["x"]))
         return w + rule.learning_rate * (x["x"] - (y["y"] + 1e3 / rule.tau) * w)
 
@@ -71,7 +75,7 @@ class Synapse:
 
     def __init__(self, rule, dt, weight, third):
         self.whole, self.dt, self.third = rule, dt, third
-        self.rule = None if isinstance(rule, sf.TsodyksMarkram) else Rule(getattr(rule, "rule", rule), dt)
+        self.rule = None if isinstance(rule, plasticity.TsodyksMarkram) else Rule(getattr(rule, "rule", rule), dt)
         self.weight, self.eligibility, self.change = weight, 0.0, 0.0
         self.last = None
         self.traces = {} if self.rule is None else dict.fromkeys(self.rule.pre, 0.0)
@@ -91,9 +95,9 @@ class Synapse:
             return self.release(t)
         x = self.now(t)
         delivered = self.current(t)
-        if isinstance(self.whole, sf.RewardModulated):
+        if isinstance(self.whole, plasticity.RewardModulated):
             self.remember(t, delivered, self.rule.on_pre(0.0, x, post))
-        elif isinstance(self.whole, sf.Deferred):
+        elif isinstance(self.whole, plasticity.Deferred):
             self.change += self.rule.on_pre(0.0, x, post)
         else:
             self.weight = self.rule.on_pre(self.weight, x, post)
@@ -106,15 +110,15 @@ class Synapse:
         if self.rule is None:
             return
         x = self.now(t)
-        if isinstance(self.whole, sf.RewardModulated):
+        if isinstance(self.whole, plasticity.RewardModulated):
             self.remember(t, self.current(t), self.rule.on_post(0.0, x, post))
-        elif isinstance(self.whole, sf.Deferred):
+        elif isinstance(self.whole, plasticity.Deferred):
             self.change += self.rule.on_post(0.0, x, post)
         else:
             self.weight = self.rule.on_post(self.weight, x, post)
 
     def current(self, t):
-        if not isinstance(self.whole, sf.RewardModulated):
+        if not isinstance(self.whole, plasticity.RewardModulated):
             return self.weight
         return bounded(self.whole.bounds, self.weight + self.eligibility * self.third.integral(self), (1, 0.0))
 
@@ -124,7 +128,7 @@ class Synapse:
 
     def consolidate(self, t):
         """Before step t."""
-        if isinstance(self.whole, sf.RewardModulated):
+        if isinstance(self.whole, plasticity.RewardModulated):
             self.weight = self.current(t)
             self.eligibility /= self.third.growth(self, t)
         else:

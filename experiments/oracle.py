@@ -11,14 +11,18 @@ Where a sum of floats depends on its order, the order is that of the documentati
             one delay, by model first. Then plastic synapses, and last what comes from outside
 """
 
+# mypy: ignore-errors
+
 import math
 from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-from oracle_plasticity import Plastic
 
-import synfire as sf
+from .. import neurons, plasticity
+from .oracle_plasticity import Plastic
+
+__all__ = ["Outcome", "philox", "simulate"]
 
 _WORD = 2**32
 
@@ -84,39 +88,39 @@ class Neuron:
     def integrate(self, current):
         """One step; whether it fires."""
         c, s = self.coefficient, self.state
-        if self.kind in (sf.LIF, sf.AdaptiveLIF):
+        if self.kind in (neurons.LIF, neurons.AdaptiveLIF):
             s["refractory"] = max(s["refractory"] - 1.0, 0.0)
             if s["refractory"] == 0.0:
                 v_inf = c["v_rest"] + c["r_m"] * current
                 s["v"] = v_inf + (s["v"] - v_inf) * c["decay_m"]
-            if self.kind is sf.LIF:
+            if self.kind is neurons.LIF:
                 return s["v"] >= c["v_threshold"]
             s["a"] *= c["decay_a"]
             return s["v"] - (c["v_threshold"] + c["beta"] * s["a"]) >= 0.0
-        if self.kind in (sf.COBA, sf.AdaptiveCOBA):
+        if self.kind in (neurons.COBA, neurons.AdaptiveCOBA):
             s["refractory"] = max(s["refractory"] - 1.0, 0.0)
             if s["refractory"] == 0.0:
                 s["v"] += c["dt_leak"] * (c["v_rest"] - s["v"]) + c["dt_over_c"] * current
-            if self.kind is sf.COBA:
+            if self.kind is neurons.COBA:
                 return s["v"] >= c["v_threshold"]
             s["theta"] *= c["decay_theta"]
             return s["refractory"] == 0.0 and s["v"] - (c["v_threshold"] + s["theta"]) >= 0.0
-        if self.kind is sf.AdEx:
+        if self.kind is neurons.AdEx:
             above = s["v"] - c["e_leak"]
             rise = math.exp((min(s["v"], c["v_cut"]) - c["v_threshold"]) / c["slope"])
             upstroke = c["g_leak"] * c["slope"] * rise
             s["v"] += c["dt_over_c"] * (upstroke - c["g_leak"] * above - s["w"] + current)
             s["w"] += c["dt_over_tau"] * (c["a"] * above - s["w"])
             return s["v"] >= c["v_cut"]
-        if self.kind is sf.HodgkinHuxley:
+        if self.kind is neurons.HodgkinHuxley:
             return self._hodgkin_huxley(current)
-        if self.kind is sf.Izhikevich:
+        if self.kind is neurons.Izhikevich:
             v, u = s["v"], s["u"]
             for _ in range(2):
                 v = v + c["dt_half"] * (0.04 * (v * v) + 5.0 * v + 140.0 - u + current)
             s["v"], s["u"] = v, u + c["dt"] * (c["a"] * (c["b"] * v - u))
             return v >= c["v_threshold"]
-        if self.kind is sf.Izhikevich2007:
+        if self.kind is neurons.Izhikevich2007:
             above = s["v"] - c["v_rest"]
             upstroke = c["k"] * above * (s["v"] - c["v_instant"])
             s["v"] += c["dt_over_c"] * (upstroke - s["u"] + current)
@@ -148,25 +152,25 @@ class Neuron:
 
     def jump(self, weight):
         """A delta synapse's sum of weights arrives."""
-        if "refractory" not in self.state or self.kind is sf.HodgkinHuxley or self.state["refractory"] == 0.0:
+        if "refractory" not in self.state or self.kind is neurons.HodgkinHuxley or self.state["refractory"] == 0.0:
             self.state["v"] += weight
 
     def reset(self):
         """It fired."""
         c, s = self.coefficient, self.state
-        if self.kind is sf.HodgkinHuxley:
+        if self.kind is neurons.HodgkinHuxley:
             s["refractory"] = c["refractory_steps"]
-        elif self.kind is sf.AdEx:
+        elif self.kind is neurons.AdEx:
             s["v"], s["w"] = c["v_reset"], s["w"] + c["b"]
         elif "refractory" in s:
             s["v"], s["refractory"] = c["v_reset"], c["refractory_steps"]
-            if self.kind is sf.AdaptiveLIF:
+            if self.kind is neurons.AdaptiveLIF:
                 s["a"] += 1.0
-            elif self.kind is sf.AdaptiveCOBA:
+            elif self.kind is neurons.AdaptiveCOBA:
                 s["theta"] += c["theta_plus"]
-        elif self.kind is sf.Izhikevich:
+        elif self.kind is neurons.Izhikevich:
             s["v"], s["u"] = c["c"], s["u"] + c["d"]
-        elif self.kind is sf.Izhikevich2007:
+        elif self.kind is neurons.Izhikevich2007:
             s["v"], s["u"] = c["v_reset"], s["u"] + c["d"]
 
 
@@ -246,7 +250,7 @@ def simulate(network, steps, teach=None, release=None):
             cell, weight = cells[number][k], 0.0
             for _, each in sorted(pending.pop(due), key=lambda item: item[0]):  # stable: otherwise in the order of emission
                 weight += each
-            if key[0] is sf.Delta:
+            if key[0] is neurons.Delta:
                 cell.jump(weight)
             else:
                 cell.synapse[key].arrive(weight)
@@ -276,7 +280,7 @@ def _from_outside(network, t, pending):
     """Poisson input."""
     for driven in network.drives:
         drive = driven.drive
-        if not isinstance(drive, sf.PoissonInput):
+        if not isinstance(drive, neurons.PoissonInput):
             continue
         least, levels = drive.lower(driven.view.index, network.dt, network.seed, driven.stream)[5:7]
         for p, k in enumerate(driven.view.index.tolist()):
@@ -293,7 +297,7 @@ def _synapses(network, cells):
     for projection in network.projections:
         key, target = projection.synapse.key, projection.target
         kind = type(target.model)
-        if key[0] is not sf.Delta:
+        if key[0] is not neurons.Delta:
             for population in network.populations:  # every neuron of the model gets the state: they are one group
                 if type(population.model) is kind:
                     step = projection.synapse.discretise(network.dt, population.model)
@@ -336,7 +340,7 @@ def _order_of_delivery(network):
 
 
 def _is_constant(drive):
-    return isinstance(drive, sf.Current) and drive.start == 0.0 and math.isinf(drive.stop)
+    return isinstance(drive, neurons.Current) and drive.start == 0.0 and math.isinf(drive.stop)
 
 
 def _add_constant_currents(network, cells):
@@ -353,19 +357,19 @@ def _driven(network, cells, readers, t):
     for driven in network.drives:
         own, index = currents[driven.view.population.number], driven.view.index.tolist()
         drive, n = driven.drive, len(index)
-        if isinstance(drive, sf.GaussianNoise):
+        if isinstance(drive, neurons.GaussianNoise):
             mean, std = (np.broadcast_to(np.asarray(x), (n,)).tolist() for x in (drive.mean, drive.std))
             draws = [x for pair in range((n + 1) // 2) for x in normals(network.seed, driven.stream, pair, t)]
             for i, k in enumerate(index):
                 own[k] += mean[i] + std[i] * draws[i]
-        elif isinstance(drive, sf.Waveform):
+        elif isinstance(drive, neurons.Waveform):
             row = t // round(drive.every / network.dt)
             if row < len(drive.values):
                 for c, value in enumerate(drive.values[row].tolist()):
                     for i, k in enumerate(index):
                         weight = 1.0 if drive.weight is None else float(drive.weight[c, i])
                         own[k] += value * weight
-        elif isinstance(drive, sf.PoissonInput):
+        elif isinstance(drive, neurons.PoissonInput):
             continue
         elif not _is_constant(drive) and round(drive.start / network.dt) <= t < drive.stop / network.dt:
             amplitude = np.broadcast_to(np.asarray(drive.amplitude), (n,)).tolist()
@@ -373,13 +377,13 @@ def _driven(network, cells, readers, t):
                 own[k] += amplitude[i]
     for population in network.populations:
         model, own = population.model, currents[population.number]
-        if isinstance(model, sf.Poisson):
+        if isinstance(model, neurons.Poisson):
             stream = 2**31 + population.number
             rate = np.broadcast_to(np.asarray(model.rate), (len(own),)).tolist()
             for k in range(len(own)):
                 if word_of(network.seed, stream, k, t) < round(rate[k] * (network.dt * 1e-3 * 2**32)):
                     own[k] = 1.0
-        elif isinstance(model, sf.SpikeList):
+        elif isinstance(model, neurons.SpikeList):
             for time, k in zip(model.times.tolist(), model.neurons.tolist(), strict=True):
                 if math.floor(time / network.dt + 1e-6) == t:
                     own[k] = 1.0
@@ -453,7 +457,7 @@ class _Reader:
                 self.back[neuron] = back
 
     def learn(self, features, prediction, target, attention):
-        if not isinstance(self.readout.rule, sf.ThreeFactor):
+        if not isinstance(self.readout.rule, plasticity.ThreeFactor):
             weight = np.array(self.weight)
             given = (np.array(x) for x in (features, prediction, target, attention))
             self.step.learn(self.memory, weight, *given)
