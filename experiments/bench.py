@@ -35,14 +35,23 @@ from .registry import unknown
 
 __all__ = ["WORKLOADS", "as_markdown", "as_text", "main", "refresh"]
 
-WORKLOADS: dict[str, str] = {"izhikevich-reservoir": "bench_izhikevich"}
-"""Name on the command line -> module in this package."""
+WORKLOADS: dict[str, str] = {
+    "brunel": "bench_brunel:homogeneous",
+    "brunel-heterogeneous": "bench_brunel:heterogeneous",
+    "coba-20000": "bench_coba:20000",
+    "coba-4000": "bench_coba:4000",
+    "izhikevich-reservoir": "bench_izhikevich",
+    "stdp": "bench_stdp:all",
+}
+"""Name on the command line -> module in this package; after a colon, what its function `workload` is asked for."""
 
-COMPILED = ("synfire", "brian2")  # keep compiled code in a folder: their first start is another matter than the next
+# These keep compiled code in a folder, where the next run finds it.
+COMPILED = ("synfire", "synfire-single", "synfire-2threads", "brian2")
+COLD = ("synfire", "brian2")  # whose first start, from an empty folder, has a row of its own
 COLD_STARTS, COLD_SECONDS = 3, 15.0  # a cold start is repeated up to so often, unless it takes long
 SAME_DYNAMICS = 0.05  # relative difference of firing rates up to which two runs did the same work
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-NUMBERS = ("run_s", "build_s", "first_s", "import_s", "rss_mb", "rate_hz", "error")
+NUMBERS = ("run_s", "build_s", "first_s", "import_s", "rss_mb", "rate_hz", "events", "error")
 
 
 def main(workload: str, peers: list[str], json_path: Path | None, repeats: int = 5) -> int:
@@ -54,10 +63,10 @@ def main(workload: str, peers: list[str], json_path: Path | None, repeats: int =
     """
     if workload not in WORKLOADS:
         raise unknown("workload", workload, WORKLOADS)
-    simulators = importlib.import_module(f".{WORKLOADS[workload]}", __package__).SIMULATORS
+    simulators = load(WORKLOADS[workload]).SIMULATORS
     for peer in peers:
-        if peer not in simulators or peer == "synfire":
-            raise unknown("--peers", peer, [name for name in simulators if name != "synfire"])
+        if peer not in simulators or peer.startswith("synfire"):
+            raise unknown("--peers", peer, [name for name in simulators if not name.startswith("synfire")])
     if repeats < 1:
         raise InvalidValue("--repeats", repeats, ">= 1")
     if json_path is not None:  # what cannot be written is said before minutes are spent
@@ -65,7 +74,8 @@ def main(workload: str, peers: list[str], json_path: Path | None, repeats: int =
             json_path.parent.mkdir(parents=True, exist_ok=True)
             if json_path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    report = measure(workload, ["synfire", *dict.fromkeys(peers)], repeats)
+    own = [name for name in simulators if name.startswith("synfire")]
+    report = measure(workload, [*own, *dict.fromkeys(peers)], repeats)
     print(as_text(report))
     if json_path is not None:
         with _written(json_path):
@@ -81,9 +91,16 @@ def _written(path: Path) -> Iterator[None]:
         raise SynfireError(f"--json: {path} cannot be written: {error.strerror}; choose another file") from error
 
 
+def load(where: str) -> Any:
+    """What has the workload's SUMMARY, SECONDS and SIMULATORS: a module, or what its `workload` makes."""
+    name, _, argument = where.partition(":")
+    module = importlib.import_module(f".{name}", __package__)
+    return module.workload(argument) if argument else module
+
+
 def measure(workload: str, names: list[str], repeats: int, milliseconds: int | None = None) -> dict[str, Any]:
     """The report of a workload: what the JSON file holds."""
-    module = importlib.import_module(f".{WORKLOADS[workload]}", __package__)
+    module = load(WORKLOADS[workload])
     simulated = round(module.SECONDS * 1e3) if milliseconds is None else milliseconds
     runs: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="synfire-bench-") as folder:
@@ -120,7 +137,7 @@ def _turns(
     A simulator that failed once is not tried again.
     """
     for name in names:
-        for attempt in range(COLD_STARTS if name in COMPILED else 0):
+        for attempt in range(COLD_STARTS if name in COLD else 0):
             before = runs.get(f"{name}-cold", [])
             if before and ("note" in before[-1] or before[-1]["build_s"] > COLD_SECONDS):
                 break
@@ -163,7 +180,8 @@ def _row(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     good = [run for run in runs if "note" not in run]
     row: dict[str, Any] = {"name": name, "repeats": len(good)}
     for key in NUMBERS:
-        row[key] = statistics.median(run[key] for run in good) if good else None
+        found = [run[key] for run in good if run.get(key) is not None]
+        row[key] = statistics.median(found) if found else None
     row["run_min_s"] = min((run["run_s"] for run in good), default=None)
     row["run_max_s"] = max((run["run_s"] for run in good), default=None)
     row["version"] = good[0]["version"] if good else ""
@@ -176,7 +194,7 @@ def _place(row: str, names: list[str]) -> tuple[int, bool]:
     return names.index(name), row != name
 
 
-HEADS = ["name", "run (s)", "range", "ratio", "build (s)", "build + run", "memory (MB)", "rate (Hz)", "error"]
+HEADS = ["name", "run (s)", "range", "ratio", "build (s)", "build + run", "memory (MB)", "rate (Hz)", "ns/event", "error"]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -191,7 +209,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['build_s'] + row['run_s']:.2f}",
         f"{row['rss_mb']:.0f}",
         f"{row['rate_hz']:.2f}",
-        f"{row['error']:.3f}",
+        f"{row['run_s'] / row['events'] * 1e9:.2f}" if row.get("events") else "",
+        f"{row['error']:.3f}" if row["error"] is not None else "",
     ]
 
 

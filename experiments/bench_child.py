@@ -12,14 +12,16 @@ from pathlib import Path
 
 __all__ = ["main"]
 
-KEPT = ("imported", "finished", "run_s", "rate_hz", "error", "version")
+KEPT = ("imported", "finished", "run_s", "rate_hz", "events", "error", "version")
 
 
 def main(module: str, name: str, cache: str, milliseconds: str) -> None:
     """Run the workload's simulator `name` and print one line of JSON; an empty `cache` is none."""
-    workload = importlib.import_module(f".{module}", __package__)
-    measured = workload.SIMULATORS[name](cache or None, int(milliseconds))
-    print(json.dumps({key: getattr(measured, key) for key in KEPT} | {"rss_mb": _peak_memory()}))
+    file, _, argument = module.partition(":")
+    loaded = importlib.import_module(f".{file}", __package__)
+    simulators = (loaded.workload(argument) if argument else loaded).SIMULATORS
+    measured = simulators[name](cache or None, int(milliseconds))
+    print(json.dumps({key: getattr(measured, key, None) for key in KEPT} | {"rss_mb": _peak_memory()}))
 
 
 def _peak_memory() -> float:

@@ -1,0 +1,97 @@
+"""What the workloads of whole networks share: what one run tells, and how Synfire and Brian2's C++ are timed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["Run", "Workload", "run_brian2_standalone", "run_synfire", "synfire_rows"]
+
+
+class Run(NamedTuple):
+    """What one run tells.
+
+    imported, finished   moments: libraries loaded; the run is over
+    run_s                seconds of the run alone
+    rate_hz              mean rate of a neuron
+    events               synaptic events (plastic ones in a plastic workload): spikes times the synapses they reach
+    error                not a number: nothing is taught
+    version              of the simulator
+    """
+
+    imported: float
+    finished: float
+    run_s: float
+    rate_hz: float
+    events: float
+    version: str
+    error: float | None = None
+
+
+class Workload(NamedTuple):
+    """What `bench` asks of a workload; see there."""
+
+    SUMMARY: str
+    SECONDS: float
+    SIMULATORS: dict[str, Callable[[str | None, int], Any]]
+
+
+Builder = Callable[[str], tuple[Any, list[Any], Callable[[dict[str, int]], tuple[float, float]]]]
+
+
+def run_synfire(build: Builder, precision: str, threads: int, cache: str | None, milliseconds: int) -> Run:
+    """Synfire, as a user writes it: `build(precision)` gives the network, the populations to count, and what to make of
+    the counts: (neurons' mean rate per spike count, synaptic events)."""
+    if cache is not None:
+        os.environ["SYNFIRE_CACHE"] = cache
+    from .. import __version__
+    from ..reservoirs import Spikes
+
+    imported = time.time()
+    network, recorded, account = build(precision)
+    record = [Spikes(population) for population in recorded]
+    network.run(1.0, record=record, progress=False, threads=threads)
+    simulation = network.simulation(threads=threads)
+    state = simulation.initial_state()
+    spikes = dict.fromkeys((population.name for population in recorded), 0)
+    kept = frozenset(simulation.number_of_group(population) for population in recorded)
+    steps = round(milliseconds / network.dt)
+    began = time.perf_counter()
+    while state["step"][0] < steps:  # all observed spikes are handed over, as by `run`, but not kept
+        state, seen = simulation.advance(state, steps - int(state["step"][0]), spikes_of=kept)
+        for population in recorded:
+            g = simulation.number_of_group(population)
+            first = simulation.groups[g].offset[population.number]
+            neurons = seen.spikes[g][1]
+            spikes[population.name] += int(((neurons >= first) & (neurons < first + population.size)).sum())
+    run_s = time.perf_counter() - began
+    rate, events = account(spikes)
+    return Run(imported, time.time(), run_s, rate / (milliseconds * 1e-3), events, __version__)
+
+
+def synfire_rows(build: Builder) -> dict[str, Callable[[str | None, int], Run]]:
+    """The rows of Synfire: in double precision, in single, and in single on two threads."""
+    return {
+        "synfire": lambda cache, ms: run_synfire(build, "double", 1, cache, ms),
+        "synfire-single": lambda cache, ms: run_synfire(build, "single", 1, cache, ms),
+        "synfire-2threads": lambda cache, ms: run_synfire(build, "single", 2, cache, ms),
+    }
+
+
+def run_brian2_standalone(build: Callable[[Any], Any], milliseconds: int) -> Run:
+    """Brian2's C++: `build(brian2)` makes the objects and returns (network, monitors, account). The time of the run is the one
+    that the compiled program itself reports, without loading and saving."""
+    import brian2
+
+    imported = time.time()
+    with tempfile.TemporaryDirectory(prefix="synfire-bench-brian2-") as folder:
+        brian2.set_device("cpp_standalone", directory=folder, build_on_run=False)
+        network, monitors, account = build(brian2)
+        network.run(milliseconds * brian2.ms)
+        brian2.device.build(directory=folder, compile=True, run=True, debug=False)
+        run_s = float(brian2.device._last_run_time)
+        rate, events = account({name: int(monitor.num_spikes) for name, monitor in monitors.items()})
+        return Run(imported, time.time(), run_s, rate / (milliseconds * 1e-3), events, str(brian2.__version__))

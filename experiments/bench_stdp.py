@@ -1,0 +1,76 @@
+"""The workload `stdp`: a million plastic synapses, 1,000 Poisson inputs of 15 Hz onto each of 1,000 neurons, dt 0.1 ms.
+
+Neurons and rule are those of Song, Miller & Abbott 2000 as Brian2's example states them: conductance synapses of 5 ms, pair
+STDP of 20 ms, all pairs, hard bounds. A plastic event is a spike at one synapse, from either side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .bench_peers import Workload, run_brian2_standalone, synfire_rows
+
+__all__ = ["workload"]
+
+INPUTS, OUTPUTS, RATE = 1000, 1000, 15.0
+G_MAX = 0.01  # in units of the leak
+UP, DOWN = 0.01, 0.0105  # of G_MAX
+
+
+def workload(argument: str) -> Workload:
+    """The only one there is; the argument says how the synapses are connected: `all`."""
+    simulators: dict[str, Any] = {
+        **synfire_rows(_ours), "brian2": lambda cache, ms: run_brian2_standalone(_brians, ms)
+    }  # fmt: skip
+    return Workload(f"STDP, {INPUTS:,} x {OUTPUTS:,} plastic synapses, dt 0.1 ms, 2 s", 2.0, simulators)
+
+
+def _account(spikes: dict[str, int]) -> tuple[float, float]:
+    return spikes["outputs"] / OUTPUTS, float(spikes["inputs"] * OUTPUTS + spikes["outputs"] * INPUTS)
+
+
+def _ours(precision: str) -> Any:
+    from ..neurons import COBA, Conductance, Poisson, uniform
+    from ..plasticity import STDP, HardBounds
+    from ..reservoirs import AllToAll, Network
+
+    network = Network(dt=0.1, seed=1, precision=precision)
+    inputs = network.population(INPUTS, Poisson(rate=RATE), name="inputs")
+    leak = 10.0  # nS
+    model = COBA(c_m=100.0, g_leak=leak, v_rest=-74.0, v_reset=-60.0, v_threshold=-54.0, t_refractory=0.0)
+    outputs = network.population(OUTPUTS, model, name="outputs")
+    most = G_MAX * leak
+    rule = STDP(potentiation=UP * most, depression=DOWN * most, bounds=HardBounds(high=most))
+    options: dict[str, Any] = {"synapse": Conductance(tau_syn=5.0), "plasticity": rule}
+    network.connect(inputs, outputs, AllToAll(), weight=uniform(0.0, most), **options)
+    return network, [inputs, outputs], _account
+
+
+def _brians(brian2: Any) -> Any:
+    """Traces in the groups, one for each neuron, which is Brian2's faster form of this rule."""
+    ms = brian2.ms
+    brian2.defaultclock.dt = 0.1 * ms
+    names = {"g_max": G_MAX, "up": UP * G_MAX, "down": -DOWN * G_MAX}
+    inputs = brian2.NeuronGroup(
+        INPUTS, "dx/dt = -x / (20*ms) : 1", threshold=f"rand() < {RATE}*Hz*dt", reset="x += up", method="exact", namespace=names
+    )
+    outputs = brian2.NeuronGroup(
+        OUTPUTS,
+        """
+        dv/dt = (g * (0 - v) + (-74 - v)) / (10*ms) : 1
+        dg/dt = -g / (5*ms) : 1
+        dy/dt = -y / (20*ms) : 1
+        """,
+        threshold="v > -54", reset="v = -60; y += down", method="euler", namespace=names,
+    )  # fmt: skip
+    outputs.v = -74.0
+    synapses = brian2.Synapses(
+        inputs, outputs, "w : 1", on_pre="g_post += w; w = clip(w + y_post, 0, g_max)", on_post="w = clip(w + x_pre, 0, g_max)",
+        namespace=names,
+    )  # fmt: skip
+    synapses.connect()
+    synapses.w = "rand() * g_max"
+    monitors = {"inputs": brian2.SpikeMonitor(inputs, record=False), "outputs": brian2.SpikeMonitor(outputs, record=False)}
+    return brian2.Network(inputs, outputs, synapses, *monitors.values()), monitors, _account
+
+
