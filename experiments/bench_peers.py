@@ -48,20 +48,20 @@ def run_synfire(build: Builder, precision: str, threads: int, cache: str | None,
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
     from .. import __version__
-    from ..reservoirs import Spikes
+    from ..reservoirs import Running, Spikes
 
     imported = time.time()
     network, recorded, account = build(precision)
     record = [Spikes(population) for population in recorded]
     network.run(1.0, record=record, progress=False, threads=threads)
     simulation = network.simulation(threads=threads)
-    state = simulation.initial_state()
     spikes = dict.fromkeys((population.name for population in recorded), 0)
     kept = frozenset(simulation.number_of_group(population) for population in recorded)
     steps = round(milliseconds / network.dt)
+    running = Running(simulation, simulation.initial_state(), spikes_of=kept)
     began = time.perf_counter()
-    while state["step"][0] < steps:  # all observed spikes are handed over, as by `run`, but not kept
-        state, seen = simulation.advance(state, steps - int(state["step"][0]), spikes_of=kept)
+    while running.step < steps:  # all spikes are handed over, as to `run`, and counted
+        seen = running.advance(steps - running.step)
         for population in recorded:
             g = simulation.number_of_group(population)
             first = simulation.groups[g].offset[population.number]

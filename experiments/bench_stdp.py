@@ -1,5 +1,8 @@
 """The workload `stdp`: a million plastic synapses, 1,000 Poisson inputs of 15 Hz onto each of 1,000 neurons, dt 0.1 ms.
 
+All programs get the same input spikes and the same weights to start with: every neuron hears every input, so its rate depends on
+the draw.
+
 Neurons and rule are those of Song, Miller & Abbott 2000 as Brian2's example states them: conductance synapses of 5 ms, pair
 STDP of 20 ms, all pairs, hard bounds. A plastic event is a spike at one synapse, from either side.
 """
@@ -12,7 +15,7 @@ from .bench_peers import Workload, run_brian2_standalone, synfire_rows
 
 __all__ = ["workload"]
 
-INPUTS, OUTPUTS, RATE = 1000, 1000, 15.0
+INPUTS, OUTPUTS, RATE, SECONDS = 1000, 1000, 15.0, 2.0
 G_MAX = 0.01  # in units of the leak
 UP, DOWN = 0.01, 0.0105  # of G_MAX
 
@@ -22,7 +25,22 @@ def workload(argument: str) -> Workload:
     simulators: dict[str, Any] = {
         **synfire_rows(_ours), "brian2": lambda cache, ms: run_brian2_standalone(_brians, ms)
     }  # fmt: skip
-    return Workload(f"STDP, {INPUTS:,} x {OUTPUTS:,} plastic synapses, dt 0.1 ms, 2 s", 2.0, simulators)
+    return Workload(f"STDP, {INPUTS:,} x {OUTPUTS:,} plastic synapses, dt 0.1 ms, 2 s", SECONDS, simulators)
+
+
+def _inputs() -> tuple[Any, Any]:
+    """(steps, inputs): Bernoulli trains, ascending."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    steps, which = np.nonzero(rng.random((round(SECONDS * 1e4), INPUTS), dtype=np.float32) < RATE * 1e-4)
+    return steps, which
+
+
+def _start() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(2).uniform(0.0, G_MAX, (INPUTS, OUTPUTS))
 
 
 def _account(spikes: dict[str, int]) -> tuple[float, float]:
@@ -30,30 +48,30 @@ def _account(spikes: dict[str, int]) -> tuple[float, float]:
 
 
 def _ours(precision: str) -> Any:
-    from ..neurons import COBA, Conductance, Poisson, uniform
+    from ..neurons import COBA, Conductance, SpikeList
     from ..plasticity import STDP, HardBounds
     from ..reservoirs import AllToAll, Network
 
     network = Network(dt=0.1, seed=1, precision=precision)
-    inputs = network.population(INPUTS, Poisson(rate=RATE), name="inputs")
+    steps, which = _inputs()
+    inputs = network.population(INPUTS, SpikeList(times=steps * 0.1, neurons=which), name="inputs")
     leak = 10.0  # nS
     model = COBA(c_m=100.0, g_leak=leak, v_rest=-74.0, v_reset=-60.0, v_threshold=-54.0, t_refractory=0.0)
     outputs = network.population(OUTPUTS, model, name="outputs")
     most = G_MAX * leak
     rule = STDP(potentiation=UP * most, depression=DOWN * most, bounds=HardBounds(high=most))
     options: dict[str, Any] = {"synapse": Conductance(tau_syn=5.0), "plasticity": rule}
-    network.connect(inputs, outputs, AllToAll(), weight=uniform(0.0, most), **options)
+    network.connect(inputs, outputs, AllToAll(), weight=_start() * leak, **options)
     return network, [inputs, outputs], _account
 
 
 def _brians(brian2: Any) -> Any:
-    """Traces in the groups, one for each neuron, which is Brian2's faster form of this rule."""
+    """Event-driven traces, as in Brian2's example; the inputs are played, so they cannot carry the trace themselves."""
     ms = brian2.ms
     brian2.defaultclock.dt = 0.1 * ms
     names = {"g_max": G_MAX, "up": UP * G_MAX, "down": -DOWN * G_MAX}
-    inputs = brian2.NeuronGroup(
-        INPUTS, "dx/dt = -x / (20*ms) : 1", threshold=f"rand() < {RATE}*Hz*dt", reset="x += up", method="exact", namespace=names
-    )
+    steps, which = _inputs()
+    inputs = brian2.SpikeGeneratorGroup(INPUTS, which, steps * 0.1 * ms)
     outputs = brian2.NeuronGroup(
         OUTPUTS,
         """
@@ -65,11 +83,15 @@ def _brians(brian2: Any) -> Any:
     )  # fmt: skip
     outputs.v = -74.0
     synapses = brian2.Synapses(
-        inputs, outputs, "w : 1", on_pre="g_post += w; w = clip(w + y_post, 0, g_max)", on_post="w = clip(w + x_pre, 0, g_max)",
-        namespace=names,
+        inputs, outputs,
+        """
+        w : 1
+        dx/dt = -x / (20*ms) : 1 (event-driven)
+        """,
+        on_pre="g_post += w; w = clip(w + y_post, 0, g_max); x += up", on_post="w = clip(w + x, 0, g_max)", namespace=names,
     )  # fmt: skip
     synapses.connect()
-    synapses.w = "rand() * g_max"
+    synapses.w = _start().ravel()
     monitors = {"inputs": brian2.SpikeMonitor(inputs, record=False), "outputs": brian2.SpikeMonitor(outputs, record=False)}
     return brian2.Network(inputs, outputs, synapses, *monitors.values()), monitors, _account
 

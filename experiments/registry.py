@@ -23,7 +23,10 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 
 # name on the command line -> module in this package, or, in tests, the module itself
 EXPERIMENTS: dict[str, Any] = {
+    "brunel-2000": "brunel",
     "digits": "digits",
+    "song-abbott": "song_abbott",
+    "vogels-abbott": "vogels_abbott",
     "what-when": "what_when",
 }
 # Known without importing an experiment, so that a misspelt one is told at once.

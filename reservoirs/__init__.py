@@ -18,6 +18,7 @@ from .projection import Projection
 from .recording import Spikes, Trace
 from .reservoir import LiquidState, Reservoir, filtered_spikes
 from .result import Result, SpikeData, TraceData
+from .running import Running
 from .simulation import Simulation
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Reservoir",
     "Result",
     "RuleFault",
+    "Running",
     "Scaled",
     "Simulation",
     "SpikeData",

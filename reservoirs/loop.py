@@ -46,6 +46,29 @@ def _pick(value, pre, e):  # type: ignore[no-untyped-def]
     return lambda value, pre, e: value
 
 
+def scatter(arriving: Any, target: Any, first: Any, last: Any, weight: Any, pre: int) -> None:
+    """Add the weights of synapses first..last to what arrives at their targets."""
+    raise NotImplementedError
+
+
+@overload(scatter, jit_options={"forceinline": True})
+def _scatter(arriving, target, first, last, weight, pre):  # type: ignore[no-untyped-def]
+    if isinstance(weight, types.Array):
+
+        def each(arriving, target, first, last, weight, pre):  # type: ignore[no-untyped-def]
+            for e in range(first, last):
+                arriving[target[e]] += weight[e]
+
+        return each
+
+    def one(arriving, target, first, last, weight, pre):  # type: ignore[no-untyped-def]
+        same = pick(weight, pre, 0)  # read before the loop, whose writes might change it for all that LLVM knows
+        for e in range(first, last):
+            arriving[target[e]] += same
+
+    return one
+
+
 @for_each
 def sample(tap: Any, t: int) -> None:
     if tap.every > 0 and t % tap.every == 0:
@@ -133,8 +156,7 @@ def deliver_late(link: Any, t: int) -> None:
         begin = queue.cuts[section]
         for i in range(begin, begin + queue.count[row, section]):
             pre = queue.neuron[row, i]
-            for e in range(indptr[pre], indptr[pre + 1]):
-                arriving[target[e]] += pick(weight, pre, e)
+            scatter(arriving, target, indptr[pre], indptr[pre + 1], weight, pre)
 
 
 @for_each
