@@ -26,7 +26,7 @@ from ..plasticity.contract import learn
 from ..plasticity.linear import dot
 from .gate import meet
 from .plastic import fire_back, rescale, spread, tidy
-from .sweep import accumulate_arrivals, accumulate_current, advance, deliver_jumps, reset_spiked
+from .sweep import accumulate_arrivals, advance, deliver_jumps, reset_spiked
 from .walk import for_each
 
 __all__ = ["run"]
@@ -82,11 +82,6 @@ def drive(slot: Any, t: int) -> None:
     apply(slot.drive, slot.current, t)
 
 
-@for_each
-def conduct(receptor: Any) -> None:
-    accumulate_current(receptor.step, receptor.state, receptor.v, receptor.current)
-
-
 @register_jitable(forceinline=True)
 def collect(flags: Any, eights: Any, spikes: Any, low: int) -> int:
     """Write `low` plus the indices of the set flags to `spikes`, ascending; returns how many.
@@ -110,7 +105,7 @@ def collect(flags: Any, eights: Any, spikes: Any, low: int) -> int:
 
 @for_each
 def fire(group: Any, events: Any, me: int, t: int) -> None:
-    advance(group.step, group.state, group.current, group.bias, group.flags)
+    advance(group.step, group.state, group.receptors, group.current, group.bias, group.flags)
     queue = group.queue
     row = t % queue.count.shape[0]
     spikes = queue.neuron[row, group.low :]
@@ -255,7 +250,6 @@ def run(program: Any, first: int, steps: int, sampling: bool) -> int:
         if sampling:
             sample(program.taps, t)
         drive(program.drives, t)
-        conduct(program.receptors)
         fire(program.groups, events, me, t)
         ends = (i + 1) % team.block == 0 or i == steps - 1
         if ends:

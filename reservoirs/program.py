@@ -37,6 +37,7 @@ class Group(NamedTuple):
 
     step: Any
     state: Any
+    receptors: Any  # its synapse kinds, each a Receptor
     bias: Floats  # constant current
     current: Floats  # scratch: the input of the coming step, begun with `bias`
     flags: NDArray[np.bool_]  # scratch: who fired in this step
@@ -70,13 +71,11 @@ class InputSlot(NamedTuple):
 
 
 class Receptor(NamedTuple):
-    """A synapse kind on a group: its state, its ring of arriving weight (slots, n), the current it adds to."""
+    """A synapse kind on a group: its state, its ring of arriving weight (slots, n)."""
 
     step: Any
     state: Any
     ring: Floats
-    v: Floats  # membrane potential of the group
-    current: Floats
 
 
 class Jump(NamedTuple):

@@ -180,7 +180,9 @@ class Running:
                 jumps.append(Jump(group.step, group.state, ring))
             else:
                 own = _section(_gather(state, name, receptor.state), low, high)
-                receptors.append(Receptor(_section(receptor.step, low, high), own, ring, group.state.v, group.current))
+                receptors.append(Receptor(_section(receptor.step, low, high), own, ring))
+                group = group._replace(receptors=(*group.receptors, receptors[-1]))
+                groups = (*groups[: receptor.group], group, *groups[receptor.group + 1 :])
         links: list[Link] = []
         late_links: list[LateLink] = []
         for link in simulation.links:
@@ -228,7 +230,7 @@ class Running:
         bias = simulation.bias[g][low:high].astype(simulation.dtype)
         return Group(
             _section(group.step, low, high), _section(_gather(state, group.name, group.state), low, high),
-            aligned(bias), aligned(bias), eights.view(np.bool_)[:n], eights, self._queues[g], low,
+            (), aligned(bias), aligned(bias), eights.view(np.bool_)[:n], eights, self._queues[g], low,
             simulation.first[g] + low if g in self._spikes_of else -1,
         )  # fmt: skip
 

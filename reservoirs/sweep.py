@@ -15,7 +15,7 @@ from numba.extending import overload
 from ..neurons.model import excess, integrate, receive, reset
 from ..neurons.synapse import arrive, current, decay
 
-__all__ = ["accumulate_arrivals", "accumulate_current", "advance", "deliver_jumps", "reset_spiked", "show"]
+__all__ = ["accumulate_arrivals", "advance", "deliver_jumps", "reset_spiked", "show"]
 
 
 def _fields(prefix: str, bundle_name: str, bundle: Any) -> tuple[list[str], str, list[str]]:
@@ -58,14 +58,41 @@ def _write(step: Any, state: Any, arguments: str, loop: str, body: list[str]) ->
     return names["sweep"]
 
 
-def advance(step: Any, state: Any, drive: Any, bias: Any, flags: Any) -> None:
-    """Integrate every neuron over one step; flags[k] tells whether it fired. Leaves `bias` in `drive`."""
+def advance(step: Any, state: Any, receptors: Any, drive: Any, bias: Any, flags: Any) -> None:
+    """Add every neuron's synaptic currents to its drive, let synapses decay and integrate over one step, in one pass.
+
+    flags[k] tells whether neuron k fired. Leaves `bias` in `drive`.
+    """
 
 
 @overload(advance)
-def _advance(step, state, drive, bias, flags):  # type: ignore[no-untyped-def]
-    body = ["q = integrate(STEP, STATE, drive[k])", "flags[k] = excess(STEP, q) >= 0.0", "STORE", "drive[k] = bias[k]"]
-    return _write(step, state, "drive, bias, flags", "for k in range(flags.size):", body)
+def _advance(step, state, receptors, drive, bias, flags):  # type: ignore[no-untyped-def]
+    names = {"C": step.instance_class, "S": state.instance_class, "integrate": integrate, "excess": excess}
+    names |= {"current": current, "decay": decay}
+    unpack_step, own_step, _ = _fields("c", "step", step)
+    unpack_state, own_state, store = _fields("s", "state", state)
+    before, inside = unpack_step + unpack_state, ["total = drive[k]"]
+    for r, receptor in enumerate(receptors):
+        of = dict(zip(receptor.fields, receptor.types, strict=True))
+        names |= {f"C{r}": of["step"].instance_class, f"S{r}": of["state"].instance_class}
+        unpack, gather_step, _ = _fields(f"a{r}_", f"receptors[{r}].step", of["step"])
+        before += unpack
+        unpack, gather_state, keep = _fields(f"b{r}_", f"receptors[{r}].state", of["state"])
+        before += unpack
+        inside += [
+            f"synapse = S{r}({gather_state})",
+            f"total += current(C{r}({gather_step}), synapse, s{state.fields.index('v')}[k])",
+            f"q = decay(C{r}({gather_step}), synapse)",
+            *keep,
+        ]
+    inside += [
+        f"q = integrate(C({own_step}), S({own_state}), total)", f"flags[k] = excess(C({own_step}), q) >= 0.0", *store,
+        "drive[k] = bias[k]",
+    ]  # fmt: skip
+    lines = ["def sweep(step, state, receptors, drive, bias, flags):", *(f"    {line}" for line in before)]
+    lines += ["    for k in range(flags.size):", *(f"        {line}" for line in inside)]
+    exec("\n".join(lines) + "\n", names)
+    return names["sweep"]
 
 
 def reset_spiked(step: Any, state: Any, spikes: Any, count: Any, low: Any) -> None:
@@ -86,16 +113,6 @@ def deliver_jumps(step: Any, state: Any, arriving: Any) -> None:
 def _deliver_jumps(step, state, arriving):  # type: ignore[no-untyped-def]
     body = ["q = receive(STEP, STATE, arriving[k])", "STORE", "arriving[k] = 0.0"]
     return _write(step, state, "arriving", "for k in range(arriving.size):", body)
-
-
-def accumulate_current(step: Any, state: Any, v: Any, drive: Any) -> None:
-    """Add every neuron's synaptic current to its drive, then let the synapse decay by one step."""
-
-
-@overload(accumulate_current)
-def _accumulate_current(step, state, v, drive):  # type: ignore[no-untyped-def]
-    body = ["drive[k] += current(STEP, STATE, v[k])", "q = decay(STEP, STATE)", "STORE"]
-    return _write(step, state, "v, drive", "for k in range(drive.size):", body)
 
 
 def accumulate_arrivals(step: Any, state: Any, arriving: Any) -> None:
