@@ -79,15 +79,24 @@ class Projection:
 
         Raises       InvalidValue for weights or delays that are out of range
         """
-        n_pre, n_post = len(self.pre_view), len(self.post_view)
-        stream = (_STREAM, self.place) if block == 0 else (_STREAM, self.place, block)
-        rng = setup_generator(self.seed, *stream)
-        i, j = self.rule.pairs(n_pre, n_post, self._itself, rng, block)
+        i, j, rng = self._pairs(block)
+        shape = len(self.pre_view), len(self.post_view)
         sample = Sampler(rng, len(i))
-        weight = _values("connect: weight", sample(self.weight_given), i, j, (n_pre, n_post))
-        delay = _values("connect: delay", sample(self.delay_given), i, j, (n_pre, n_post))
+        weight = _values("connect: weight", sample(self.weight_given), i, j, shape)
+        delay = _values("connect: delay", sample(self.delay_given), i, j, shape)
         steps = _delay_steps(delay, self.dt, drawn=self.delay_given)
         return Drawn(self.pre_view.index[i].astype(np.int64), self.post_view.index[j].astype(np.int64), weight, steps)
+
+    def pairs(self, block: int) -> tuple[Ints, Ints]:
+        """The pre and post of `draw(block)` alone."""
+        i, j, _ = self._pairs(block)
+        return self.pre_view.index[i].astype(np.int64), self.post_view.index[j].astype(np.int64)
+
+    def _pairs(self, block: int) -> tuple[Ints, Ints, np.random.Generator]:
+        stream = (_STREAM, self.place) if block == 0 else (_STREAM, self.place, block)
+        rng = setup_generator(self.seed, *stream)
+        i, j = self.rule.pairs(len(self.pre_view), len(self.post_view), self._itself, rng, block)
+        return i, j, rng
 
     @cached_property
     def _drawn(self) -> Drawn:
@@ -132,13 +141,6 @@ class Projection:
         if isinstance(self.delay_given, Distribution) or np.ndim(self.delay_given):
             return None
         return int(_delay_steps(float(self.delay_given), self.dt, drawn=self.delay_given))
-
-    @property
-    def longest_delay(self) -> int:
-        """No delay is longer, steps: as an array tells, or the longest that a distribution may give."""
-        if isinstance(self.delay_given, Distribution):
-            return LONGEST_DELAY if self.blocks > 1 else int(np.max(self.delay, initial=0))
-        return int(np.max(_delay_steps(np.asarray(self.delay_given, np.float64), self.dt, drawn=None), initial=0))
 
     @cached_property
     def _itself(self) -> Ints:

@@ -1,8 +1,8 @@
 """Synapses in their final form: rows by presynaptic neuron, a part for every thread's section of the targets.
 
-Projections are drawn in blocks, by several threads at once, each into arrays as narrow as the result; then every synapse is
-written to its place. The result does not depend on the number of workers, and what is held on the way is little more than
-the result.
+Projections are drawn in blocks, by several threads at once: first to count how many synapses each row has, then to write
+every synapse to its place. The result does not depend on the number of workers, and what is held on the way is little more
+than the result.
 
 Order within a row: by delay, then target, then the order of `connect`. A section's part of a row is then a contiguous piece
 of each delay's run.
@@ -11,7 +11,7 @@ of each delay's run.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ from .projection import Drawn, Projection
 __all__ = ["Row", "Synapses", "build"]
 
 Ints = NDArray[np.int64]
+
+_FEW = 16  # blocks
 
 
 class Row(NamedTuple):
@@ -72,7 +74,13 @@ def build(
     delay = _shared([(p, p.one_delay) for p in projections], n_pre, pre_offset, np.uint16)
     n_post = int(cuts[-1])
     post_type = np.uint16 if n_post <= 2**16 else np.uint32
-    delay_type = np.uint8 if max((p.longest_delay for p in projections), default=0) < 2**8 else np.uint16
+
+    none = np.zeros(0, np.uint8)
+
+    def placed(projection: Projection, pre: Ints, post: Ints) -> tuple[Ints, Ints, NDArray[Any]]:
+        row, many = np.unique(pre, return_counts=True)
+        in_group = (post + post_offset[projection.target.number]).astype(post_type)
+        return row + pre_offset[projection.source.number], many, in_group
 
     def draw(item: tuple[Projection, int]) -> _Block:
         projection, block = item
@@ -81,33 +89,44 @@ def build(
             order = np.argsort(drawn.pre, kind="stable")
             in_order: Any = [part[order] if isinstance(part, np.ndarray) else part for part in drawn[2:]]
             drawn = Drawn(drawn.pre[order], drawn.post[order], *in_order)
-        row, count = np.unique(drawn.pre, return_counts=True)
-        none = np.zeros(0, np.uint8)
         return _Block(
-            row + pre_offset[projection.source.number],
-            count,
-            (drawn.post + post_offset[projection.target.number]).astype(post_type),
+            *placed(projection, drawn.pre, drawn.post),
             none if weight is not None else np.broadcast_to(drawn.weight, drawn.pre.shape).astype(dtype),
-            none if delay is not None else np.broadcast_to(drawn.delay, drawn.pre.shape).astype(delay_type),
+            none if delay is not None else np.broadcast_to(drawn.delay, drawn.pre.shape).astype(np.uint16),
         )
 
+    def pairs(item: tuple[Projection, int]) -> _Block:
+        projection, block = item
+        pre, post = projection.pairs(block)
+        order = np.argsort(pre, kind="stable") if (np.diff(pre) < 0).any() else slice(None)
+        return _Block(*placed(projection, pre[order], post[order]), none, none)
+
     items = [(p, block) for p in projections for block in range(p.blocks)]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        blocks: list[_Block | None] = list(pool.map(draw, items))
     sections = len(cuts) - 1
     count_rows, write_rows, sort_rows = (kernel(each) for each in (_count_rows, _write_rows, _sort_rows))
     counts = np.zeros((sections, n_pre + 1), np.int64)
-    for block in blocks:
-        assert block is not None
-        count_rows(block.row, block.many, block.post, cuts, counts)
-    indptr = np.cumsum(counts, axis=1)
-    width = int(np.max(np.diff(cuts), initial=0))
-    target_type = np.uint16 if width <= 2**16 else np.uint32
-    targets = [np.empty(int(ends[-1]), target_type) for ends in indptr]
-    weights = [np.empty(t.size if weight is None else 0, dtype) for t in targets]
-    delays = [np.empty(t.size if delay is None else 0, delay_type) for t in targets]
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        # few blocks are kept between counting and writing; many are drawn again, so that only the result is in memory
+        kept = list(pool.map(draw, items)) if len(items) <= _FEW else None
+        for block in kept or _by_turns(pool, pairs, items, workers):
+            count_rows(block.row, block.many, block.post, cuts, counts)
+        indptr = np.cumsum(counts, axis=1)
+        width = int(np.max(np.diff(cuts), initial=0))
+        targets = [np.empty(int(ends[-1]), np.uint16 if width <= 2**16 else np.uint32) for ends in indptr]
+        weights = [np.empty(t.size if weight is None else 0, dtype) for t in targets]
+        # most delays fit a byte; where one does not, what is written so far is widened
+        delays = [np.empty(t.size if delay is None else 0, np.uint8) for t in targets]
+        cursors = [ends[:-1].copy() for ends in indptr]
+        for block in kept or _by_turns(pool, draw, items, workers):
+            if delays[0].dtype == np.uint8 and block.delay.max(initial=0) > 255:
+                delays = [each.astype(np.uint16) for each in delays]
+            for s in range(sections):
+                write_rows(
+                    block.row, block.many, block.post, block.weight, block.delay, cuts[s], cuts[s + 1], cursors[s],
+                    targets[s], weights[s], delays[s],
+                )  # fmt: skip
     for s in range(sections):
-        _fill(blocks, indptr[s], cuts[s : s + 2], targets[s], weights[s], delays[s], write_rows, last=s == sections - 1)
         _sort(indptr[s], targets[s], weights[s], delays[s], sort_rows)
     return [
         Synapses(
@@ -115,6 +134,12 @@ def build(
         )
         for s in range(sections)
     ]
+
+
+def _by_turns(pool: ThreadPoolExecutor, function: Any, items: list[Any], workers: int) -> Iterator[_Block]:
+    """function(item) of every item, in order, never more than `workers` of them in memory."""
+    for at in range(0, len(items), workers):
+        yield from pool.map(function, items[at : at + workers])
 
 
 def _shared(values: list[tuple[Projection, Any]], n_pre: int, pre_offset: Mapping[int, int], dtype: Any) -> Any:
@@ -135,18 +160,6 @@ def _shared(values: list[tuple[Projection, Any]], n_pre: int, pre_offset: Mappin
         begin = pre_offset[projection.source.number]
         out[begin : begin + projection.source.size] = value
     return Row(out)
-
-
-def _fill(
-    blocks: list[_Block | None], indptr: Ints, cut: Ints, target: Any, weight: Any, delay: Any, write: Any, *, last: bool
-) -> None:
-    """Write every block's synapses onto one section to their places; blocks are let go at the last section."""
-    cursor = indptr[:-1].copy()
-    for k, block in enumerate(blocks):
-        assert block is not None
-        write(block.row, block.many, block.post, block.weight, block.delay, cut[0], cut[1], cursor, target, weight, delay)
-        if last:
-            blocks[k] = None
 
 
 def _sort(indptr: Ints, target: Any, weight: Any, delay: Any, sort: Any) -> None:
