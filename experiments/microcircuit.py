@@ -195,7 +195,8 @@ def figures(record: Any) -> dict[str, Any]:
     offset = 0
     ticks = []
     for name in POPULATIONS:
-        times, cells = record.spikes(name)
+        times, numbers = record.spikes(name)
+        cells = numbers.astype(np.int64)  # they are kept without a sign
         size = max(1, int(cells.max(initial=0)) + 1)
         left.plot(times, -(offset + cells), ".", markersize=1, color="C0" if name.endswith("E") else "C3")
         ticks.append(-(offset + size / 2))
