@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .bench_peers import Run, Workload, run_brian2_standalone, synfire_rows
+from .workload import Run, Workload, run_brian2_standalone, synfire_rows
 
 __all__ = ["workload"]
 
@@ -38,8 +38,8 @@ def _account(spikes: dict[str, int]) -> tuple[float, float]:
 
 
 def _ours(mixed: bool, precision: str) -> Any:
-    from ..neurons import LIF, PoissonInput, normal, uniform
-    from ..reservoirs import Network
+    from ...neurons import LIF, PoissonInput, normal, uniform
+    from ...reservoirs import Network
 
     network = Network(dt=0.1, seed=1, precision=precision)
     model = LIF(tau_m=20.0, v_rest=0.0, v_reset=10.0, v_threshold=20.0, t_refractory=2.0)

@@ -1,4 +1,4 @@
-"""One run of a benchmark in a process of its own: `python -m synfire.experiments.bench_child MODULE NAME CACHE MS`.
+"""One run of a benchmark in a process of its own: `python -m synfire.experiments.benchmarks.child MODULE NAME CACHE MS`.
 
 It imports the workload and nothing else of Synfire, so that a peer's memory and start are the peer's.
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .bench_peers import Workload, run_brian2_standalone, synfire_rows
+from .workload import Workload, run_brian2_standalone, synfire_rows
 
 __all__ = ["workload"]
 
@@ -48,9 +48,9 @@ def _account(spikes: dict[str, int]) -> tuple[float, float]:
 
 
 def _ours(precision: str) -> Any:
-    from ..neurons import COBA, Conductance, SpikeList
-    from ..plasticity import STDP, HardBounds
-    from ..reservoirs import AllToAll, Network
+    from ...neurons import COBA, Conductance, SpikeList
+    from ...plasticity import STDP, HardBounds
+    from ...reservoirs import AllToAll, Network
 
     network = Network(dt=0.1, seed=1, precision=precision)
     steps, which = _inputs()

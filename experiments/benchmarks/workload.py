@@ -47,8 +47,8 @@ def run_synfire(build: Builder, precision: str, threads: int, cache: str | None,
     the counts: (neurons' mean rate per spike count, synaptic events)."""
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
-    from .. import __version__
-    from ..reservoirs import Running, Spikes
+    from ... import __version__
+    from ...reservoirs import Running, Spikes
 
     imported = time.time()
     network, recorded, account = build(precision)

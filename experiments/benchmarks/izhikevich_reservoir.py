@@ -94,10 +94,10 @@ def run_synfire(cache: str | None, milliseconds: int) -> Measured:
     """Synfire, as a user writes it."""
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
-    from .. import __version__
-    from ..neurons import Current, Exponential, Izhikevich
-    from ..plasticity import ThreeFactor
-    from ..reservoirs import Network, Pairs, Spikes, Teaching
+    from ... import __version__
+    from ...neurons import Current, Exponential, Izhikevich
+    from ...plasticity import ThreeFactor
+    from ...reservoirs import Network, Pairs, Spikes, Teaching
 
     imported = time.time()
     x = arrays(milliseconds)

@@ -27,21 +27,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..neurons import InvalidValue, SynfireError
-from .disk import write_whole
-from .markdown import replaced, table
-from .provenance import machine
-from .registry import unknown
+from ...neurons import InvalidValue, SynfireError
+from ..disk import write_whole
+from ..markdown import replaced, table
+from ..provenance import machine
+from ..registry import unknown
 
 __all__ = ["WORKLOADS", "as_markdown", "as_text", "main", "refresh"]
 
 WORKLOADS: dict[str, str] = {
-    "brunel": "bench_brunel:homogeneous",
-    "brunel-heterogeneous": "bench_brunel:heterogeneous",
-    "coba-20000": "bench_coba:20000",
-    "coba-4000": "bench_coba:4000",
-    "izhikevich-reservoir": "bench_izhikevich",
-    "stdp": "bench_stdp:all",
+    "brunel": "brunel:homogeneous",
+    "brunel-heterogeneous": "brunel:heterogeneous",
+    "coba-20000": "coba:20000",
+    "coba-4000": "coba:4000",
+    "izhikevich-reservoir": "izhikevich_reservoir",
+    "stdp": "stdp:all",
 }
 """Name on the command line -> module in this package; after a colon, what its function `workload` is asked for."""
 
@@ -155,7 +155,7 @@ def _run_apart(workload: str, name: str, cache: str | None, milliseconds: int) -
     command = [
         sys.executable,
         "-m",
-        f"{__package__}.bench_child",
+        f"{__package__}.child",
         WORKLOADS[workload],
         name,
         cache or "",
@@ -270,6 +270,6 @@ def refresh(page: str, report: Mapping[str, Any]) -> str:
     return replaced(page, report["workload"], as_markdown(report))
 
 
-if __name__ == "__main__":  # python -m synfire.experiments.bench bench.json docs/performance.md
+if __name__ == "__main__":  # python -m synfire.experiments.benchmarks.harness bench.json docs/performance.md
     _page = Path(sys.argv[2])
     _page.write_text(refresh(_page.read_text("utf-8"), json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")

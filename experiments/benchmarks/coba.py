@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .bench_peers import Workload, run_brian2_standalone, synfire_rows
+from .workload import Workload, run_brian2_standalone, synfire_rows
 
 __all__ = ["workload"]
 
@@ -30,8 +30,8 @@ def _account(n: int, spikes: dict[str, int]) -> tuple[float, float]:
 
 
 def _ours(n: int, precision: str) -> Any:
-    from ..neurons import COBA, Conductance, Current, uniform
-    from ..reservoirs import FixedInDegree, Network
+    from ...neurons import COBA, Conductance, Current, uniform
+    from ...reservoirs import FixedInDegree, Network
 
     network = Network(dt=0.1, seed=1, precision=precision)
     cells = network.population(n, COBA(), initial={"v": uniform(-60.0, -50.0)})
