@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["main"]
 
-KEPT = ("imported", "finished", "run_s", "rate_hz", "events", "error", "version")
+KEPT = ("imported", "finished", "run_s", "rate_hz", "events", "error", "version", "remark")
 
 
 def main(module: str, name: str, cache: str, milliseconds: str) -> None:

@@ -41,6 +41,8 @@ WORKLOADS: dict[str, str] = {
     "coba-20000": "coba:20000",
     "coba-4000": "coba:4000",
     "izhikevich-reservoir": "izhikevich_reservoir",
+    "microcircuit-10": "microcircuit:10",
+    "microcircuit-100": "microcircuit:100",
     "stdp": "stdp:all",
 }
 """Name on the command line -> module in this package; after a colon, what its function `workload` is asked for."""
@@ -49,7 +51,7 @@ WORKLOADS: dict[str, str] = {
 COMPILED = ("synfire", "synfire-single", "synfire-2threads", "brian2")
 COLD = ("synfire", "brian2")  # whose first start, from an empty folder, has a row of its own
 COLD_STARTS, COLD_SECONDS = 3, 15.0  # a cold start is repeated up to so often, unless it takes long
-SAME_DYNAMICS = 0.05  # relative difference of firing rates up to which two runs did the same work
+SAME_DYNAMICS = 0.05  # as a workload's SPREAD, for one that does not say
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 NUMBERS = ("run_s", "build_s", "first_s", "import_s", "rss_mb", "rate_hz", "events", "error")
 
@@ -114,10 +116,12 @@ def measure(workload: str, names: list[str], repeats: int, milliseconds: int | N
     own = next(row for row in rows if row["name"] == "synfire")
     if own["run_s"] is None:
         raise SynfireError(f"bench: synfire itself failed: {own['note']}")
+    spread = getattr(module, "SPREAD", SAME_DYNAMICS)
     for row in rows:
         row["ratio"] = row["run_s"] / own["run_s"] if row["run_s"] is not None else None
-        if row["rate_hz"] is not None and abs(row["rate_hz"] / own["rate_hz"] - 1.0) > SAME_DYNAMICS:
-            row["note"] = "another firing rate than synfire's: the times cannot be compared"
+        if row["rate_hz"] is not None and abs(row["rate_hz"] / own["rate_hz"] - 1.0) > spread:
+            told = "another firing rate than synfire's: the times cannot be compared"
+            row["note"] = "; ".join(part for part in (row["note"], told) if part)
     return {
         "workload": workload,
         "summary": module.SUMMARY,
@@ -185,7 +189,7 @@ def _row(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     row["run_min_s"] = min((run["run_s"] for run in good), default=None)
     row["run_max_s"] = max((run["run_s"] for run in good), default=None)
     row["version"] = good[0]["version"] if good else ""
-    row["note"] = next((run["note"] for run in runs if "note" in run), "")
+    row["note"] = next((run["note"] for run in runs if "note" in run), good[0].get("remark") or "" if good else "")
     return row
 
 
