@@ -32,9 +32,8 @@ THREADS = (1, 2)
 def workload(argument: str) -> Workload:
     """`neurons x inputs of each`, as "20000x100"; the simulators are numbers of threads."""
     n, k = (int(part) for part in argument.split("x"))
-    rows = {
-        str(threads): lambda cache, ms, threads=threads: run_synfire(partial(_ours, n, k), "single", threads, cache, ms)
-        for threads in THREADS
+    rows: dict[str, Any] = {
+        str(threads): partial(run_synfire, partial(_ours, n, k), "single", threads) for threads in THREADS
     }
     return Workload(f"{n:,} neurons, {k:,} inputs each", MILLISECONDS * 1e-3, rows, Work(n, 10_000, k, "constant"))
 

@@ -47,6 +47,7 @@ WORKLOADS: dict[str, str] = {
     "izhikevich-reservoir": "izhikevich_reservoir",
     "microcircuit-10": "microcircuit:10",
     "microcircuit-100": "microcircuit:100",
+    "reward-stdp": "reward_stdp",
     "stdp": "stdp:all",
 }
 """Name on the command line -> module in this package; after a colon, what its function `workload` is asked for.
