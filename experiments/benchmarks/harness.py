@@ -299,7 +299,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
 def _headline(report: Mapping[str, Any]) -> str:
     repeats = next(row["repeats"] for row in report["rows"] if row["name"] == "synfire")
     return (
-        f"{report['workload']}: {report['summary']}. Medians of {repeats} runs, one thread each; "
+        f"{report['workload']}: {report['summary']}. Medians of {repeats} runs, one thread each unless named otherwise; "
         f"{report['machine']}; {report['date']}."
     )
 
