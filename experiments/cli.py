@@ -302,7 +302,7 @@ def _plot(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    bench = importlib.import_module(".bench", __package__)  # brings numba, and peers as they are asked for
+    bench = importlib.import_module(".benchmarks.harness", __package__)  # brings numba, and peers as they are asked for
     from .registry import unknown
 
     if arguments.workload not in bench.WORKLOADS:

@@ -15,10 +15,15 @@ import synfire as sf
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["neurons", "plasticity", "reservoirs", "experiments"]  # each may import those before it
 CONTRACT = {"contract", "linear", "local"}  # of plasticity: what a rule is, and its arithmetic; no rule
-SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).glob("*.py") if path.read_text().strip())
+SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py") if path.read_text().strip())
 MODULES = [path for path in SOURCES if path.stem not in ("__init__", "__main__")]
 
-every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def package(path):
+    """Names of the packages a file lies in, from its layer: ("experiments", "benchmarks")."""
+    return path.relative_to(ROOT).parts[:-1]
 
 
 def imports(path):
@@ -43,38 +48,38 @@ def imports(path):
 def of_other_layers(path):
     """(layer, rest of the module's path) of each import from another layer."""
     for dots, module, names, _ in imports(path):
-        if dots == 2:
+        if dots == len(package(path)) + 1:
             parts = module.split(".") if module else names
             yield parts[0], ".".join(parts[1:])
 
 
 @every_source
 def test_imports_go_down_only(path):
-    own = LAYERS.index(path.parent.name)
+    own = LAYERS.index(package(path)[0])
     for layer, _ in of_other_layers(path):
         if layer not in LAYERS:  # the package itself, e.g. its version
             assert layer in ("__version__", ""), f"{path} imports ..{layer}"
             continue
-        assert LAYERS.index(layer) < own, f"{path.name} of {path.parent.name} imports {layer}, which lies above it"
+        assert LAYERS.index(layer) < own, f"{path.name} of {LAYERS[own]} imports {layer}, which lies above it"
 
 
 @every_source
 def test_imports_inside_the_package_are_relative(path):
     for dots, module, _, _ in imports(path):
         assert dots or module.split(".")[0] not in ("synfire", *LAYERS), f"{path} imports {module}"
-        assert dots <= 2
+        assert dots <= len(package(path)) + 1
 
 
 @every_source
 def test_reservoirs_know_what_a_rule_is_and_no_rule(path):
-    if path.parent.name == "reservoirs":
+    if package(path)[0] == "reservoirs":
         found = {rest for layer, rest in of_other_layers(path) if layer == "plasticity"}
         assert found <= CONTRACT, f"{path.name} imports {found - CONTRACT} of plasticity"
 
 
 @every_source
 def test_experiments_use_only_the_fronts_of_other_layers(path):
-    if path.parent.name == "experiments":
+    if package(path)[0] == "experiments":
         for layer, rest in of_other_layers(path):
             assert rest == "", f"{path.name} reaches into {layer}.{rest}"
 
@@ -87,7 +92,7 @@ def test_there_are_no_circles_within_a_layer():
         for dots, module, names, at_top in imports(path):
             if dots == 1 and at_top:
                 used |= {module.split(".")[0]} if module else set(names)
-        graph[path.parent.name, path.stem] = {(path.parent.name, name) for name in used & siblings}
+        graph[package(path), path.stem] = {(package(path), name) for name in used & siblings}
 
     def visit(node, above):
         assert node not in above, " -> ".join(name for _, name in (*above, node))
@@ -102,9 +107,8 @@ def test_there_are_no_circles_within_a_layer():
 def test_public_modules_say_what_they_export(path):
     if path.stem == "__main__":
         return
-    module = importlib.import_module(
-        f"synfire.{path.parent.name}" + ("" if path.stem == "__init__" else f".{path.stem}")
-    )
+    stem = () if path.stem == "__init__" else (path.stem,)
+    module = importlib.import_module(".".join(("synfire", *package(path), *stem)))
     exported = module.__all__
     assert len(set(exported)) == len(exported)
     for name in exported:

@@ -77,7 +77,7 @@ def test_constraints_pin_everything_that_is_asked_for():
     assert next(iter(pins)) == "torch"
     normal = {re.sub(r"[-_.]+", "-", name).lower() for name in pins}
     extras = PROJECT["optional-dependencies"]
-    for requirement in PROJECT["dependencies"] + extras["test"] + extras["brian2"]:
+    for requirement in PROJECT["dependencies"] + extras["test"] + extras["brian2"] + extras["peers"]:
         name = re.match(r"[\w-]+(\.[\w-]+)*", requirement).group(0)
         assert re.sub(r"[-_.]+", "-", name).lower() in normal, requirement
 

@@ -169,7 +169,7 @@ def test_bench_hands_workload_and_peers_over(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[Any, ...]] = []
-    bench: Any = types.ModuleType("synfire.experiments.bench")
+    bench: Any = types.ModuleType("synfire.experiments.benchmarks.harness")
     bench.WORKLOADS = {"toy-load": None}
     bench.main = lambda *arguments: calls.append(arguments) or 0
     monkeypatch.setitem(sys.modules, bench.__name__, bench)

@@ -4,8 +4,9 @@ Every run is a process of its own, on one thread; the runs of the programs take 
 slows all of them. The firing rate stands beside every time: programs that do not compute the same dynamics cannot be
 compared.
 
-A workload is a module with SUMMARY, SECONDS (simulated) and SIMULATORS, `{name: function(cache folder or None,
-milliseconds) -> Measured}`, "synfire" among them.
+A workload is a module, or what a module's `workload` makes, with SUMMARY, SECONDS (simulated), WORK (what its lower bound
+is computed from, see `floor`) and SIMULATORS, `{name: function(cache folder or None, milliseconds) -> Measured}`, "synfire"
+among them.
 """
 
 from __future__ import annotations
@@ -27,29 +28,36 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..neurons import InvalidValue, SynfireError
-from .disk import write_whole
-from .markdown import replaced, table
-from .provenance import machine
-from .registry import unknown
+from ...neurons import InvalidValue, SynfireError
+from ..disk import write_whole
+from ..markdown import replaced, table
+from ..provenance import machine
+from ..registry import unknown
+from .floor import lower_bound
+from .workload import Work
 
-__all__ = ["WORKLOADS", "as_markdown", "as_text", "main", "refresh"]
+__all__ = ["WORKLOADS", "as_markdown", "as_text", "load", "main", "measure", "refresh", "run_apart"]
 
 WORKLOADS: dict[str, str] = {
-    "brunel": "bench_brunel:homogeneous",
-    "brunel-heterogeneous": "bench_brunel:heterogeneous",
-    "coba-20000": "bench_coba:20000",
-    "coba-4000": "bench_coba:4000",
-    "izhikevich-reservoir": "bench_izhikevich",
-    "stdp": "bench_stdp:all",
+    "brunel": "brunel:homogeneous",
+    "brunel-heterogeneous": "brunel:heterogeneous",
+    "coba-20000": "coba:20000",
+    "coba-4000": "coba:4000",
+    "growth": "growth",
+    "izhikevich-reservoir": "izhikevich_reservoir",
+    "microcircuit-10": "microcircuit:10",
+    "microcircuit-100": "microcircuit:100",
+    "reward-stdp": "reward_stdp",
+    "stdp": "stdp:all",
 }
-"""Name on the command line -> module in this package; after a colon, what its function `workload` is asked for."""
+"""Name on the command line -> module in this package; after a colon, what its function `workload` is asked for.
+`growth` is a sweep, and has no peers."""
 
 # These keep compiled code in a folder, where the next run finds it.
 COMPILED = ("synfire", "synfire-single", "synfire-2threads", "brian2")
 COLD = ("synfire", "brian2")  # whose first start, from an empty folder, has a row of its own
 COLD_STARTS, COLD_SECONDS = 3, 15.0  # a cold start is repeated up to so often, unless it takes long
-SAME_DYNAMICS = 0.05  # relative difference of firing rates up to which two runs did the same work
+SAME_DYNAMICS = 0.05  # as a workload's SPREAD, for one that does not say
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 NUMBERS = ("run_s", "build_s", "first_s", "import_s", "rss_mb", "rate_hz", "events", "error")
 
@@ -63,7 +71,7 @@ def main(workload: str, peers: list[str], json_path: Path | None, repeats: int =
     """
     if workload not in WORKLOADS:
         raise unknown("workload", workload, WORKLOADS)
-    simulators = load(WORKLOADS[workload]).SIMULATORS
+    simulators = {} if workload == "growth" else load(WORKLOADS[workload]).SIMULATORS
     for peer in peers:
         if peer not in simulators or peer.startswith("synfire"):
             raise unknown("--peers", peer, [name for name in simulators if not name.startswith("synfire")])
@@ -74,9 +82,14 @@ def main(workload: str, peers: list[str], json_path: Path | None, repeats: int =
             json_path.parent.mkdir(parents=True, exist_ok=True)
             if json_path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    own = [name for name in simulators if name.startswith("synfire")]
-    report = measure(workload, [*own, *dict.fromkeys(peers)], repeats)
-    print(as_text(report))
+    if workload == "growth":
+        sweep = importlib.import_module(".growth", __package__)
+        report = sweep.measure(repeats)
+        print(sweep.as_text(report))
+    else:
+        own = [name for name in simulators if name.startswith("synfire")]
+        report = measure(workload, [*own, *dict.fromkeys(peers)], repeats)
+        print(as_text(report))
     if json_path is not None:
         with _written(json_path):
             write_whole(json_path, json.dumps(report, indent=2, allow_nan=False).encode())
@@ -106,7 +119,7 @@ def measure(workload: str, names: list[str], repeats: int, milliseconds: int | N
     with tempfile.TemporaryDirectory(prefix="synfire-bench-") as folder:
         for kind, name, cache in _turns(names, repeats, Path(folder), runs):
             _say(f"{kind}: run {len(runs.get(kind, [])) + 1}")
-            runs.setdefault(kind, []).append(_run_apart(workload, name, cache, simulated))
+            runs.setdefault(kind, []).append(run_apart(WORKLOADS[workload], name, cache, simulated))
     for name in names:
         if name not in runs:  # it failed at its first cold start
             runs[name] = runs.pop(f"{name}-cold")
@@ -114,19 +127,43 @@ def measure(workload: str, names: list[str], repeats: int, milliseconds: int | N
     own = next(row for row in rows if row["name"] == "synfire")
     if own["run_s"] is None:
         raise SynfireError(f"bench: synfire itself failed: {own['note']}")
+    _say("the machine's own costs")
+    cost = _costs(module.WORK)
+    spread = getattr(module, "SPREAD", SAME_DYNAMICS)
     for row in rows:
         row["ratio"] = row["run_s"] / own["run_s"] if row["run_s"] is not None else None
-        if row["rate_hz"] is not None and abs(row["rate_hz"] / own["rate_hz"] - 1.0) > SAME_DYNAMICS:
-            row["note"] = "another firing rate than synfire's: the times cannot be compared"
+        row["floor_s"] = _floor(row, cost, module.WORK, simulated * 1e-3)
+        if row["rate_hz"] is not None and abs(row["rate_hz"] / own["rate_hz"] - 1.0) > spread:
+            told = "another firing rate than synfire's: the times cannot be compared"
+            row["note"] = "; ".join(part for part in (row["note"], told) if part)
     return {
         "workload": workload,
         "summary": module.SUMMARY,
         "simulated_s": simulated * 1e-3,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
+        "work": module.WORK._asdict(),
+        "costs": cost,
         "versions": {"python": platform.python_version()} | {row["name"]: row.pop("version") for row in rows},
         "rows": rows,
     }
+
+
+def _costs(work: Work) -> dict[str, float]:
+    """What an event and an update cost on this machine, in a process of its own."""
+    command = [sys.executable, "-m", f"{__package__}.floor", str(work.neurons), str(work.targets), work.kind]
+    environment = os.environ | dict.fromkeys(THREADS, "1")
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def _floor(row: Mapping[str, Any], cost: dict[str, float], work: Work, seconds: float) -> float | None:
+    """The lower bound of a row's time on one thread, for the spikes that it had."""
+    if row["rate_hz"] is None:
+        return None
+    events = row["events"] if row["events"] is not None else row["rate_hz"] * seconds * work.neurons * work.targets
+    return lower_bound(cost, events, work.neurons, seconds * work.steps)
 
 
 def _turns(
@@ -150,13 +187,13 @@ def _turns(
                 yield name, name, str(folder / name / "0") if name in COMPILED else None
 
 
-def _run_apart(workload: str, name: str, cache: str | None, milliseconds: int) -> dict[str, Any]:
+def run_apart(where: str, name: str, cache: str | None, milliseconds: int) -> dict[str, Any]:
     """One run in a new process: its measurements, or {"note": why not}."""
     command = [
         sys.executable,
         "-m",
-        f"{__package__}.bench_child",
-        WORKLOADS[workload],
+        f"{__package__}.child",
+        where,
         name,
         cache or "",
         str(milliseconds),
@@ -185,7 +222,7 @@ def _row(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     row["run_min_s"] = min((run["run_s"] for run in good), default=None)
     row["run_max_s"] = max((run["run_s"] for run in good), default=None)
     row["version"] = good[0]["version"] if good else ""
-    row["note"] = next((run["note"] for run in runs if "note" in run), "")
+    row["note"] = next((run["note"] for run in runs if "note" in run), good[0].get("remark") or "" if good else "")
     return row
 
 
@@ -194,7 +231,9 @@ def _place(row: str, names: list[str]) -> tuple[int, bool]:
     return names.index(name), row != name
 
 
-HEADS = ["name", "run (s)", "range", "ratio", "build (s)", "build + run", "memory (MB)", "rate (Hz)", "ns/event", "error"]
+HEADS = [
+    "name", "run (s)", "range", "ratio", "floor (s)", "build (s)", "build + run", "memory (MB)", "rate (Hz)", "ns/event", "error"
+]  # fmt: skip
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -205,6 +244,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['run_s']:.3f}",
         f"{row['run_min_s']:.3f}–{row['run_max_s']:.3f}",
         "" if row["name"].endswith("-cold") else f"{row['ratio']:.1f}",
+        f"{row['floor_s']:.3f}",
         f"{row['build_s']:.2f}",
         f"{row['build_s'] + row['run_s']:.2f}",
         f"{row['rss_mb']:.0f}",
@@ -224,6 +264,12 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
         "until the result is there.",
         f"Synfire from a cold cache: {total:.2f} s from the start of the process until the result is there.",
     ]
+    cost, work = report["costs"], report["work"]
+    said.append(
+        f"Floor: {work['neurons']:,} neurons x {work['steps']:,} steps a second at {cost['update_ns']:.2f} ns, events at "
+        f"{cost['event_ns']:.2f} ns (targets: {work['targets']:,} a spike, weight: {work['kind']}); far memory "
+        f"{cost['far_gb_s']:.0f} GB/s."
+    )
     return said + [
         f"{row['name']}: {row['note']}." for row in report["rows"] if row["note"] and row["run_s"] is not None
     ]
@@ -253,7 +299,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
 def _headline(report: Mapping[str, Any]) -> str:
     repeats = next(row["repeats"] for row in report["rows"] if row["name"] == "synfire")
     return (
-        f"{report['workload']}: {report['summary']}. Medians of {repeats} runs, one thread each; "
+        f"{report['workload']}: {report['summary']}. Medians of {repeats} runs, one thread each unless named otherwise; "
         f"{report['machine']}; {report['date']}."
     )
 
@@ -270,6 +316,6 @@ def refresh(page: str, report: Mapping[str, Any]) -> str:
     return replaced(page, report["workload"], as_markdown(report))
 
 
-if __name__ == "__main__":  # python -m synfire.experiments.bench bench.json docs/performance.md
+if __name__ == "__main__":  # python -m synfire.experiments.benchmarks.harness bench.json docs/performance.md
     _page = Path(sys.argv[2])
     _page.write_text(refresh(_page.read_text("utf-8"), json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")

@@ -1,14 +1,15 @@
-"""What the workloads of whole networks share: what one run tells, and how Synfire and Brian2's C++ are timed."""
+"""What the workloads of whole networks share: what one run tells, and how Synfire, Brian2's C++ and NEST are timed."""
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Run", "Workload", "run_brian2_standalone", "run_synfire", "synfire_rows"]
+__all__ = ["Run", "Work", "Workload", "run_brian2_standalone", "run_nest", "run_synfire", "stretched", "synfire_rows"]
 
 
 class Run(NamedTuple):
@@ -18,8 +19,9 @@ class Run(NamedTuple):
     run_s                seconds of the run alone
     rate_hz              mean rate of a neuron
     events               synaptic events (plastic ones in a plastic workload): spikes times the synapses they reach
-    error                not a number: nothing is taught
     version              of the simulator
+    error                none: nothing is taught
+    remark               in what this program's equations are not the others'
     """
 
     imported: float
@@ -29,6 +31,22 @@ class Run(NamedTuple):
     events: float
     version: str
     error: float | None = None
+    remark: str = ""
+
+
+class Work(NamedTuple):
+    """What a workload cannot do without, for the lower bound of its time.
+
+    neurons   that are updated every step
+    steps     per simulated second
+    targets   synapses that a spike reaches
+    kind      of its synapses: "constant" weight, a weight for "each", or "plastic"
+    """
+
+    neurons: int
+    steps: int
+    targets: int
+    kind: str
 
 
 class Workload(NamedTuple):
@@ -37,9 +55,20 @@ class Workload(NamedTuple):
     SUMMARY: str
     SECONDS: float
     SIMULATORS: dict[str, Callable[[str | None, int], Any]]
+    WORK: Work
+    SPREAD: float = 0.05  # relative difference of rates up to which two runs, each on draws of its own, did the same work
 
 
 Builder = Callable[[str], tuple[Any, list[Any], Callable[[dict[str, int]], tuple[float, float]]]]
+
+
+def stretched(tau: float, dt: float = 0.1) -> float:
+    """The time constant, ms, with which forward Euler decays by exp(-dt / tau) a step, as an exact solution does.
+
+    Peers that solve a whole neuron by Euler get it for their linear decays: 1 % of a conductance is 9 % of a rate where the
+    mean input stands at threshold.
+    """
+    return -dt / math.expm1(-dt / tau)
 
 
 def run_synfire(build: Builder, precision: str, threads: int, cache: str | None, milliseconds: int) -> Run:
@@ -47,8 +76,8 @@ def run_synfire(build: Builder, precision: str, threads: int, cache: str | None,
     the counts: (neurons' mean rate per spike count, synaptic events)."""
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
-    from .. import __version__
-    from ..reservoirs import Running, Spikes
+    from ... import __version__
+    from ...reservoirs import Running, Spikes
 
     imported = time.time()
     network, recorded, account = build(precision)
@@ -95,3 +124,27 @@ def run_brian2_standalone(build: Callable[[Any], Any], milliseconds: int) -> Run
         run_s = float(brian2.device._last_run_time)
         rate, events = account({name: int(monitor.num_spikes) for name, monitor in monitors.items()})
         return Run(imported, time.time(), run_s, rate / (milliseconds * 1e-3), events, str(brian2.__version__))
+
+
+def run_nest(
+    build: Callable[[Any], tuple[dict[str, Any], Any]], threads: int, milliseconds: int, remark: str = ""
+) -> Run:
+    """NEST: `build(nest)` makes the network and returns (name -> neurons to count, account). Recorders keep the spikes in
+    memory, as Synfire does; one step is run first, which sets up what NEST sets up late."""
+    import nest  # type: ignore[import-untyped]
+
+    imported = time.time()
+    nest.set_verbosity("M_ERROR")
+    nest.ResetKernel()
+    nest.SetKernelStatus({"resolution": 0.1, "local_num_threads": threads, "rng_seed": 1, "print_time": False})
+    groups, account = build(nest)
+    recorders = {name: nest.Create("spike_recorder") for name in groups}
+    for name, cells in groups.items():
+        nest.Connect(cells, recorders[name])
+    nest.Prepare()
+    nest.Run(0.1)
+    began = time.perf_counter()
+    nest.Run(float(milliseconds))
+    run_s = time.perf_counter() - began
+    rate, events = account({name: int(recorder.n_events) for name, recorder in recorders.items()})
+    return Run(imported, time.time(), run_s, rate / (milliseconds * 1e-3), events, str(nest.__version__), remark=remark)

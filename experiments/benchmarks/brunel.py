@@ -2,7 +2,7 @@
 
 Homogeneous: one delay of 1.5 ms, one weight for excitation and one for inhibition. Heterogeneous: a weight and a delay drawn
 for every synapse. dt 0.1 ms, external Poisson input of 20 kHz to every neuron. Graphs and noise are each program's own, so
-rates agree, not spikes.
+rates agree, not spikes. NEST's iaf_psc_delta is the same equation solved the same way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .bench_peers import Run, Workload, run_brian2_standalone, synfire_rows
+from .workload import Work, Workload, run_brian2_standalone, run_nest, synfire_rows
 
 __all__ = ["workload"]
 
@@ -25,11 +25,13 @@ def workload(kind: str) -> Workload:
     simulators: dict[str, Any] = {
         **synfire_rows(partial(_ours, mixed)),
         "brian2": lambda cache, ms: run_brian2_standalone(partial(_brians, mixed), ms),
-        "nest": lambda cache, ms: _nest(mixed, 1, ms),
-        "nest-2threads": lambda cache, ms: _nest(mixed, 2, ms),
+        "nest": lambda cache, ms: run_nest(partial(_nests, mixed), 1, ms),
+        "nest-2threads": lambda cache, ms: run_nest(partial(_nests, mixed), 2, ms),
     }
     how = "a weight and a delay per synapse" if mixed else "one delay, two weights"
-    return Workload(f"Brunel network, {N:,} neurons, {round(P * N):,} inputs each, {how}, dt 0.1 ms, 1 s", 1.0, simulators)
+    work = Work(N, 10_000, round(P * N), "each" if mixed else "constant")
+    summary = f"Brunel network, {N:,} neurons, {round(P * N):,} inputs each, {how}, dt 0.1 ms, 1 s"
+    return Workload(summary, 1.0, simulators, work)
 
 
 def _account(spikes: dict[str, int]) -> tuple[float, float]:
@@ -38,8 +40,8 @@ def _account(spikes: dict[str, int]) -> tuple[float, float]:
 
 
 def _ours(mixed: bool, precision: str) -> Any:
-    from ..neurons import LIF, PoissonInput, normal, uniform
-    from ..reservoirs import Network
+    from ...neurons import LIF, PoissonInput, normal, uniform
+    from ...reservoirs import Network
 
     network = Network(dt=0.1, seed=1, precision=precision)
     model = LIF(tau_m=20.0, v_rest=0.0, v_reset=10.0, v_threshold=20.0, t_refractory=2.0)
@@ -76,16 +78,7 @@ def _brians(mixed: bool, brian2: Any) -> Any:
     return brian2.Network(cells, *made, external, monitor), {"cells": monitor}, _account
 
 
-def _nest(mixed: bool, threads: int, milliseconds: int) -> Run:
-    """NEST's iaf_psc_delta, which is the same equation solved the same way; its Poisson input arrives a delay later."""
-    import time
-
-    import nest  # type: ignore[import-untyped]
-
-    imported = time.time()
-    nest.set_verbosity("M_ERROR")
-    nest.ResetKernel()
-    nest.SetKernelStatus({"resolution": 0.1, "local_num_threads": threads, "rng_seed": 1, "print_time": False})
+def _nests(mixed: bool, nest: Any) -> Any:
     values = {"tau_m": 20.0, "C_m": 1.0, "E_L": 0.0, "V_reset": 10.0, "V_th": 20.0, "t_ref": 2.0}
     cells = nest.Create("iaf_psc_delta", N, params=values)
     cells.V_m = nest.random.uniform(0.0, 20.0)
@@ -95,12 +88,4 @@ def _nest(mixed: bool, threads: int, milliseconds: int) -> Run:
         nest.Connect(part, cells, {"rule": "pairwise_bernoulli", "p": P}, {"weight": strength, "delay": delay})
     noise = nest.Create("poisson_generator", params={"rate": EXTERNAL})
     nest.Connect(noise, cells, syn_spec={"weight": J, "delay": 1.5})
-    nest.Prepare()
-    nest.Run(0.1)
-    before = nest.GetKernelStatus("local_spike_counter")
-    began = time.perf_counter()
-    nest.Run(float(milliseconds))
-    run_s = time.perf_counter() - began
-    total = nest.GetKernelStatus("local_spike_counter") - before
-    rate, events = _account({"cells": total})
-    return Run(imported, time.time(), run_s, rate / (milliseconds * 1e-3), events, str(nest.__version__))
+    return {"cells": cells}, _account

@@ -1,4 +1,4 @@
-"""One run of a benchmark in a process of its own: `python -m synfire.experiments.bench_child MODULE NAME CACHE MS`.
+"""One run of a benchmark in a process of its own: `python -m synfire.experiments.benchmarks.child MODULE NAME CACHE MS`.
 
 It imports the workload and nothing else of Synfire, so that a peer's memory and start are the peer's.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["main"]
 
-KEPT = ("imported", "finished", "run_s", "rate_hz", "events", "error", "version")
+KEPT = ("imported", "finished", "run_s", "rate_hz", "events", "error", "version", "remark")
 
 
 def main(module: str, name: str, cache: str, milliseconds: str) -> None:

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SECONDS", "SIMULATORS", "SUMMARY", "Arrays", "Measured", "arrays"]
+from .workload import Work
+
+__all__ = ["SECONDS", "SIMULATORS", "SUMMARY", "WORK", "Arrays", "Measured", "arrays"]
 
 SUMMARY = "1,000 Izhikevich neurons, p = 0.1, exponential synapses, dt 0.5 ms, 10 s, ten readouts learning every ms"
 SECONDS = 10.0
@@ -28,6 +30,7 @@ NEURONS, EXCITATORY, CHANNELS = 1000, 800, 10
 DT, TAU_SYN, TAU_TRACE, EVERY = 0.5, 5.0, 30.0, 2  # ms, ms, ms, steps
 LEARNING_RATE = 1e-4
 SEED = 2003
+WORK = Work(NEURONS, round(1e3 / DT), NEURONS // 10, "each")  # and the readouts, which the bound leaves out
 BRIAN2_TARGET = "cython"
 
 Floats = NDArray[np.float64]
@@ -94,10 +97,10 @@ def run_synfire(cache: str | None, milliseconds: int) -> Measured:
     """Synfire, as a user writes it."""
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
-    from .. import __version__
-    from ..neurons import Current, Exponential, Izhikevich
-    from ..plasticity import ThreeFactor
-    from ..reservoirs import Network, Pairs, Spikes, Teaching
+    from ... import __version__
+    from ...neurons import Current, Exponential, Izhikevich
+    from ...plasticity import ThreeFactor
+    from ...reservoirs import Network, Pairs, Spikes, Teaching
 
     imported = time.time()
     x = arrays(milliseconds)
