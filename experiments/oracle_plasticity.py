@@ -8,7 +8,19 @@ each of its synapses in the step in which it happens; equations are written out 
 
 import math
 
-from .. import plasticity
+from ..plasticity import (
+    STDP,
+    Deferred,
+    HardBounds,
+    InhibitorySTDP,
+    NearestPair,
+    Oja,
+    RewardModulated,
+    SoftBounds,
+    TripletSTDP,
+    TsodyksMarkram,
+    Unbounded,
+)
 
 __all__ = ["Plastic"]
 
@@ -16,13 +28,13 @@ __all__ = ["Plastic"]
 def bounded(bounds, weight, change):
     """A weight after a change, up (> 0 as potentiation) or down: (direction, amount)."""
     direction, amount = change
-    if isinstance(bounds, plasticity.Unbounded):
+    if isinstance(bounds, Unbounded):
         return weight + amount if direction > 0 else weight - amount
-    if isinstance(bounds, plasticity.HardBounds):
+    if isinstance(bounds, HardBounds):
         moved = weight + amount if direction > 0 else weight - amount
     else:
         span = 1.0 / (bounds.high - bounds.low)
-        if isinstance(bounds, plasticity.SoftBounds):
+        if isinstance(bounds, SoftBounds):
             left = (bounds.high - weight) * span if direction > 0 else (weight - bounds.low) * span
         else:
             left = max((bounds.high - weight) * span if direction > 0 else (weight - bounds.low) * span, 0.0) ** bounds.mu
@@ -35,37 +47,37 @@ class Rule:
 
     def __init__(self, rule, dt):
         self.rule, self.dt = rule, dt
-        if isinstance(rule, plasticity.TripletSTDP):
+        if isinstance(rule, TripletSTDP):
             self.pre, self.post = {"r1": rule.tau_plus, "r2": rule.tau_x}, {"o1": rule.tau_minus, "o2": rule.tau_y}
-        elif isinstance(rule, plasticity.STDP):
+        elif isinstance(rule, STDP):
             self.pre, self.post = {"x": rule.tau_plus}, {"y": rule.tau_minus}
         else:
             self.pre, self.post = {"x": rule.tau}, {"y": rule.tau}
 
     def jump(self, trace):
         rule = self.rule
-        if isinstance(rule, plasticity.Oja):
+        if isinstance(rule, Oja):
             return trace + 1e3 / rule.tau
-        nearest = isinstance(getattr(rule, "pairing", None), plasticity.NearestPair)
+        nearest = isinstance(getattr(rule, "pairing", None), NearestPair)
         return 1.0 if nearest else trace + 1.0
 
     def on_pre(self, w, x, y):
         rule = self.rule
-        if isinstance(rule, plasticity.STDP):
+        if isinstance(rule, STDP):
             return bounded(rule.bounds, w, (-1, rule.depression * y["y"]))
-        if isinstance(rule, plasticity.TripletSTDP):
+        if isinstance(rule, TripletSTDP):
             return bounded(rule.bounds, w, (-1, y["o1"] * (rule.a2_minus + rule.a3_minus * x["r2"])))
-        if isinstance(rule, plasticity.InhibitorySTDP):
+        if isinstance(rule, InhibitorySTDP):
             return bounded(rule.bounds, w, (1, rule.learning_rate * (y["y"] - 2.0 * rule.rate * 1e-3 * rule.tau)))
         return w
 
     def on_post(self, w, x, y):
         rule = self.rule
-        if isinstance(rule, plasticity.STDP):
+        if isinstance(rule, STDP):
             return bounded(rule.bounds, w, (1, rule.potentiation * x["x"]))
-        if isinstance(rule, plasticity.TripletSTDP):
+        if isinstance(rule, TripletSTDP):
             return bounded(rule.bounds, w, (1, x["r1"] * (rule.a2_plus + rule.a3_plus * y["o2"])))
-        if isinstance(rule, plasticity.InhibitorySTDP):
+        if isinstance(rule, InhibitorySTDP):
             return bounded(rule.bounds, w, (1, rule.learning_rate * x["x"]))
         return w + rule.learning_rate * (x["x"] - (y["y"] + 1e3 / rule.tau) * w)
 
@@ -75,7 +87,7 @@ class Synapse:
 
     def __init__(self, rule, dt, weight, third):
         self.whole, self.dt, self.third = rule, dt, third
-        self.rule = None if isinstance(rule, plasticity.TsodyksMarkram) else Rule(getattr(rule, "rule", rule), dt)
+        self.rule = None if isinstance(rule, TsodyksMarkram) else Rule(getattr(rule, "rule", rule), dt)
         self.weight, self.eligibility, self.change = weight, 0.0, 0.0
         self.last = None
         self.traces = {} if self.rule is None else dict.fromkeys(self.rule.pre, 0.0)
@@ -95,9 +107,9 @@ class Synapse:
             return self.release(t)
         x = self.now(t)
         delivered = self.current(t)
-        if isinstance(self.whole, plasticity.RewardModulated):
+        if isinstance(self.whole, RewardModulated):
             self.remember(t, delivered, self.rule.on_pre(0.0, x, post))
-        elif isinstance(self.whole, plasticity.Deferred):
+        elif isinstance(self.whole, Deferred):
             self.change += self.rule.on_pre(0.0, x, post)
         else:
             self.weight = self.rule.on_pre(self.weight, x, post)
@@ -110,15 +122,15 @@ class Synapse:
         if self.rule is None:
             return
         x = self.now(t)
-        if isinstance(self.whole, plasticity.RewardModulated):
+        if isinstance(self.whole, RewardModulated):
             self.remember(t, self.current(t), self.rule.on_post(0.0, x, post))
-        elif isinstance(self.whole, plasticity.Deferred):
+        elif isinstance(self.whole, Deferred):
             self.change += self.rule.on_post(0.0, x, post)
         else:
             self.weight = self.rule.on_post(self.weight, x, post)
 
     def current(self, t):
-        if not isinstance(self.whole, plasticity.RewardModulated):
+        if not isinstance(self.whole, RewardModulated):
             return self.weight
         return bounded(self.whole.bounds, self.weight + self.eligibility * self.third.integral(self), (1, 0.0))
 
@@ -128,7 +140,7 @@ class Synapse:
 
     def consolidate(self, t):
         """Before step t."""
-        if isinstance(self.whole, plasticity.RewardModulated):
+        if isinstance(self.whole, RewardModulated):
             self.weight = self.current(t)
             self.eligibility /= self.third.growth(self, t)
         else:

@@ -103,7 +103,7 @@ def _annarchy(n: int, milliseconds: int) -> Run:
     from pathlib import Path
 
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where it looks for cython
-    import ANNarchy as annarchy  # type: ignore[import-untyped]
+    import ANNarchy as annarchy
 
     imported = time.time()
     network = annarchy.Network(dt=0.1, seed=1)

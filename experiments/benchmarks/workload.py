@@ -131,7 +131,7 @@ def run_nest(
 ) -> Run:
     """NEST: `build(nest)` makes the network and returns (name -> neurons to count, account). Recorders keep the spikes in
     memory, as Synfire does; one step is run first, which sets up what NEST sets up late."""
-    import nest  # type: ignore[import-untyped]
+    import nest
 
     imported = time.time()
     nest.set_verbosity("M_ERROR")
