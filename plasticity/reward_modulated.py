@@ -67,8 +67,10 @@ class RewardModulatedStep(NamedTuple):
 class RewardModulated(SynapticRule):
     """A rule's changes go into an eligibility that decays; a modulator M, reward or error, turns it into weight.
 
-        de/dt = -e / tau_eligibility + what `rule` would change;   dw/dt = M(t) e / 1 s
+        de/dt = -e / tau_eligibility + what `rule` would change;   dw/dt = M(t) e,   time in ms
 
+    M is what the weight gains per ms and unit of eligibility: a level of 0.002 held for 200 ms
+    turns an eligibility of 1 that lasts into 0.4.
     Between two events of a synapse its weight moves by e times the integral of M under the eligibility's decay, which is the
     difference of one running integral: the third factor costs nothing per synapse and step.
 
