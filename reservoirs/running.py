@@ -247,10 +247,15 @@ class Running:
         group, (low, high) = simulation.groups[g], (int(cut) for cut in simulation.cuts[g][me : me + 2])
         n = high - low
         eights = aligned(np.zeros(-(-n // 8), np.uint64))
-        bias = simulation.bias[g][low:high].astype(simulation.dtype)
+        bias = aligned(simulation.bias[g][low:high].astype(simulation.dtype))
+        constant: Any = bias
+        if g not in simulation.driven:
+            same = (simulation.bias[g] == simulation.bias[g][:1]).all()
+            constant = simulation.dtype(simulation.bias[g][0]) if same else bias
+        begin = aligned(bias) if g in simulation.driven else ()
         return Group(
             _section(group.step, low, high), _section(_gather(state, group.name, group.state), low, high),
-            (), aligned(bias), aligned(bias), eights.view(np.bool_)[:n], eights, self._queues[g], low,
+            (), begin, constant, eights.view(np.bool_)[:n], eights, self._queues[g], low,
             simulation.first[g] + low if g in self._spikes_of else -1,
         )  # fmt: skip
 

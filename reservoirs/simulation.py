@@ -82,6 +82,8 @@ class Simulation:
             if isinstance(population.model, Source):
                 self._add_drive(population, self._lower_source(population, population.model))
         self.slots = [self._lower_readout(readout) for readout in readouts]
+        self.driven = {g for handle, (g, drive) in self.drives.items() if drive is not None and handle not in self.receptor_of}
+        self.driven |= {self._group_of[r.views[0].population.number] for r in readouts if r.feedback is not None}
         late = [delay for link in self.links if link.rule is None and (delay := link.one_delay) is not None]
         late += [int(np.max(delays_of(link), initial=0)) for link in self.links if link.rule is not None]
         self.recent = max(late, default=0)
