@@ -64,6 +64,7 @@ class Running:
         shared = [n for n in state if n.startswith("readout")]
         self._shared = {name: aligned(state[name]) for name in shared}
         self._modulators = {name: state[name].copy() for name in state if name.startswith("modulator")}
+        self._run: Any = None
         self._programs = [self._program(me, state, inputs or {}) for me in range(self._threads)]
 
     def advance(
@@ -88,7 +89,7 @@ class Running:
                 program._replace(plastic_links=links, readouts=readouts, taps=taps)
             )
         sampling = any(tap.every for tap in programs[0].taps)
-        run = compiled_run(programs[0])
+        run = self._run = self._run or compiled_run(programs[0])
         if self._threads == 1:
             done = run(programs[0], first, steps, sampling)
         else:
