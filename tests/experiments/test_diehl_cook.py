@@ -45,6 +45,12 @@ def test_weights_onto_a_neuron_keep_their_sum_and_thresholds_rise_with_its_spike
     assert (rise < 0.05 * spikes + 1.0).all()  # images shown too faintly raised it too
 
 
+def test_one_neuron_that_fires_silences_the_others():
+    """Without competition all of them would fire for every image, at most once in 50 ms."""
+    found = diehl_cook.train(dataclasses.replace(SMALL, neurons=(200,), parts=1), 200, 0, 0, None)
+    assert 5 <= found["counts"].sum(1).mean() < 60
+
+
 def test_the_experiment_runs_and_draws_its_figures(tmp_path):
     assert main(["run", "diehl-cook", "--preset", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 0
     (result,) = tmp_path.rglob("*.h5")
