@@ -71,10 +71,12 @@ def _scatter(arriving, target, first, last, weight, pre):  # type: ignore[no-unt
 
 @for_each
 def sample(tap: Any, t: int) -> None:
-    if tap.every > 0 and t % tap.every == 0:
-        row = t // tap.every - tap.first
-        for i in range(tap.index.size):
-            tap.samples[row, i] = tap.values[tap.index[i]]
+    for k in range(tap.every.size):
+        if t % tap.every[k] == 0:
+            begin, end = tap.begin[k], tap.begin[k + 1]
+            at = tap.at[k] + (t // tap.every[k] - tap.first[k]) * (end - begin) - begin
+            for i in range(begin, end):
+                tap.samples[at + i] = tap.values[tap.index[i]]
 
 
 @for_each

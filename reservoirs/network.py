@@ -173,6 +173,10 @@ class Network:
             raise InvalidValue("connect: synapse", synapse, "a synapse kind", "e.g. Exponential(tau_syn=5.0)")
         if isinstance(target.population.model, Source):
             raise InvalidValue("connect: post", target.population.name, "a population that listens; a source does not")
+        if modulator is not None and modulator.over not in (None, target.population):
+            found = f"a modulator over {modulator.over.name!r}"
+            legal = f"one over {target.population.name!r}, onto which the synapses are, or over None"
+            raise InvalidValue("connect: modulator", found, legal)
         made = Projection(
             source, target, rule, weight, delay, synapse, plasticity, modulator, self.dt, self.seed, place
         )
@@ -210,8 +214,8 @@ class Network:
             raise InvalidValue("modulator: tau", tau, "> 0 ms and finite")
         if not (isinstance(baseline, int | float | np.number) and math.isfinite(baseline)):
             raise InvalidValue("modulator: baseline", baseline, "finite")
-        if over is not None:
-            over = self._own("modulator: over", over).population
+        if over is not None and not (isinstance(over, Population) and self._own("modulator: over", over)):
+            raise InvalidValue("modulator: over", over, "a whole population of this network")
         made = Modulator(float(tau), float(baseline), over, len(self.modulators))
         self.modulators.append(made)
         return made

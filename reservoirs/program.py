@@ -181,13 +181,15 @@ class ReadoutSlot(NamedTuple):
 
 
 class Tap(NamedTuple):
-    """Samples one state variable at the start of every `every`-th step (0: never) into rows of `samples`."""
+    """Samples one state variable at the start of every `every`-th step, once for each of the intervals asked for."""
 
     values: Floats  # (n,)
-    every: int
-    first: int  # number of the first sample of this stretch
+    every: Ints  # (intervals,), steps
+    first: Ints  # (intervals,): number of the first sample of this stretch
+    begin: Ints  # (intervals + 1,): where each interval's neurons begin in `index`
     index: NDArray[np.int32]  # (recorded,)
-    samples: Floats  # (rows, recorded)
+    at: Ints  # (intervals,): where its samples begin, row after row
+    samples: Floats
 
 
 class Team(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..neurons import InvalidValue, SynfireError, UnknownName
 from ..neurons.source import steps_in
 from .population import Population, PopulationView, as_view
 
-__all__ = ["FileSink", "MemorySink", "Record", "Sink", "Spikes", "TapPlan", "Trace", "plan_taps"]
+__all__ = ["FileSink", "MemorySink", "Record", "Sink", "Spikes", "TapPlan", "Trace", "plan_taps", "samples_before"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,19 +44,19 @@ Record = Spikes | Trace
 
 
 class TapPlan:
-    """One state variable of one group: the union of what is asked of it, taken apart again afterwards."""
+    """What is asked of one state variable of one group: which neurons, by the number of steps between samples."""
 
     def __init__(self) -> None:
-        self.every, self.index = 0, np.zeros(0, np.int32)
+        self.index: dict[int, NDArray[np.int32]] = {}
 
     def include(self, index: NDArray[np.int32], every: int) -> None:
-        """Sample these neurons of the group too, at least every `every` steps."""
-        self.every = math.gcd(self.every, every)
-        self.index = np.union1d(self.index, index).astype(np.int32)
+        """Sample these neurons of the group every `every` steps."""
+        self.index[every] = np.union1d(self.index.get(every, index), index).astype(np.int32)
 
-    def samples_before(self, step: int) -> int:
-        """How many samples lie before this step."""
-        return -(-step // self.every) if self.every else 0
+
+def samples_before(step: Any, every: Any) -> Any:
+    """How many samples lie before this step; whole numbers or arrays of them."""
+    return -(-step // every)
 
 
 def plan_taps(simulation: Any, record: Sequence[Record]) -> dict[str, TapPlan]:

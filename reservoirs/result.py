@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..neurons import InvalidValue, SynfireError
+from ..neurons.source import steps_in
 from .population import Population, PopulationView, as_view
 from .projection import Projection
-from .recording import Record, Sink, Spikes, TapPlan, Trace, full_name
+from .recording import Record, Sink, Spikes, TapPlan, Trace, full_name, samples_before
 from .simulation import Simulation
 
 __all__ = ["Result", "SpikeData", "TraceData"]
@@ -74,18 +75,21 @@ class Result:
         neurons = place[self._sink.get(f"spikes/{group.name}/neurons")]
         return SpikeData(steps[neurons >= 0] * self.dt, neurons[neurons >= 0])
 
-    def trace(self, source: Population | PopulationView, variable: str) -> TraceData:
+    def trace(self, source: Population | PopulationView, variable: str, *, every: float | None = None) -> TraceData:
         """The recorded samples of a state variable.
 
+        Parameters   every   ms, of the `Trace` that is meant; without it, the finest that covers all these neurons
         Raises       InvalidValue if they were not recorded
         """
         view = as_view("Result.trace", source)
         name = full_name(self._simulation, view, variable)
-        plan, wanted = self._plans[name], self._simulation.group_of(view).index(view)
-        if not np.isin(wanted, plan.index).all():
+        kept, wanted = self._plans[name].index, self._simulation.group_of(view).index(view)
+        asked = sorted(kept) if every is None else [steps_in("Result.trace: every", every, self.dt)]
+        steps = next((e for e in asked if e in kept and np.isin(wanted, kept[e]).all()), None)
+        if steps is None:
             raise InvalidValue("Result.trace", f"{variable} of {view.population.name!r}", "recorded", "add a Trace")
-        rows = self._sink.get(f"samples/{name}")[:, np.searchsorted(plan.index, wanted)]
-        times = (plan.samples_before(self._first) + np.arange(len(rows), dtype=np.float64)) * plan.every * self.dt
+        rows = self._sink.get(f"samples/{name}/{steps}")[:, np.searchsorted(kept[steps], wanted)]
+        times = (samples_before(self._first, steps) + np.arange(len(rows), dtype=np.float64)) * steps * self.dt
         return TraceData(times, rows, view.index)
 
     @property
@@ -130,7 +134,7 @@ class Result:
                     group.create_dataset("timestamps", data=spikes.times).attrs["units"] = "milliseconds"
                     group["node_ids"] = spikes.neurons.astype(np.uint64)
                 for number, request in enumerate(r for r in self.record if isinstance(r, Trace)):
-                    trace = self.trace(request.source, request.variable)
+                    trace = self.trace(request.source, request.variable, every=request.every or self.dt)
                     view = as_view("Trace", request.source)
                     group = file.create_group(f"traces/{number}")
                     group.attrs.update({"population": view.population.name, "variable": request.variable})

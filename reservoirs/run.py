@@ -9,6 +9,7 @@ import numpy as np
 
 from ..neurons import InvalidValue
 from ..neurons.source import steps_in
+from .identity import check_identity
 from .interrupt import interruptible
 from .plasticity_state import checked_release
 from .population import Modulator, Readout, Release, Teaching, as_view
@@ -99,14 +100,26 @@ def _keep(sink: Sink, simulation: Simulation, seen: Stretch) -> None:
 def _nothing(simulation: Simulation, spikes_of: frozenset[int], plans: Mapping[str, TapPlan]) -> Stretch:
     """An empty stretch, so that every record has a dataset."""
     none = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    samples = {name: np.zeros((0, len(plan.index))) for name, plan in plans.items() if plan.every}
+    samples = {
+        f"{name}/{every}": np.zeros((0, len(index))) for name, plan in plans.items() for every, index in plan.index.items()
+    }
     outputs = [np.zeros((0, readout.channels)) for readout in simulation.readouts]
     return Stretch(0, dict.fromkeys(spikes_of, none), samples, outputs)
 
 
 def _checked(simulation: Simulation, state: State) -> State:
+    if not isinstance(state, Mapping):
+        raise InvalidValue("run: state", type(state).__name__, "a state as a run leaves it", "e.g. state=result.state")
+    check_identity(simulation, state)
+    whole = {name: np.asarray(array) for name, array in state.items()}
     for name, array in simulation.initial_state().items():
-        if name not in state or state[name].shape != array.shape:
-            found = f"shape {state[name].shape}" if name in state else "missing"
-            raise InvalidValue(f"state[{name!r}]", found, f"shape {array.shape}", "it is another network's state")
-    return state
+        found = whole.get(name)
+        if found is None or found.shape != array.shape or found.dtype != array.dtype:
+            what = "missing" if found is None else f"{found.dtype} of shape {found.shape}"
+            legal = f"{array.dtype} of shape {array.shape}"
+            raise InvalidValue(f"state[{name!r}]", what, legal, "it is another network's state")
+        if array.dtype.kind == "f" and np.isnan(found).any():
+            raise InvalidValue(f"state[{name!r}]", "a NaN", "numbers")
+    if whole["step"][0] < 0:
+        raise InvalidValue("state['step']", int(whole["step"][0]), ">= 0")
+    return whole

@@ -31,7 +31,7 @@ from .program import (
     Tap,
     Team,
 )
-from .recording import TapPlan
+from .recording import TapPlan, samples_before
 from .simulation import Simulation, State, Stretch, taught_rows
 
 __all__ = ["Running"]
@@ -88,7 +88,7 @@ class Running:
             programs.append(
                 program._replace(plastic_links=links, readouts=readouts, taps=taps)
             )
-        sampling = any(tap.every for tap in programs[0].taps)
+        sampling = any(tap.every.size for tap in programs[0].taps)
         run = self._run = self._run or compiled_run(programs[0])
         if self._threads == 1:
             done = run(programs[0], first, steps, sampling)
@@ -102,7 +102,7 @@ class Running:
         return Stretch(
             done,
             {g: self._spikes(g, programs) for g in self._spikes_of},
-            self._samples(programs, done),
+            self._samples(programs),
             [slot.output[: self.step // slot.every - slot.first] for slot in readouts],
         )
 
@@ -120,7 +120,7 @@ class Running:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that changes, as new arrays; the same whatever the number of threads."""
         simulation = self._simulation
-        state: dict[str, NDArray[Any]] = {"step": np.array([self.step], np.int64)}
+        state: dict[str, NDArray[Any]] = {"step": np.array([self.step], np.int64), "network": simulation.identity.copy()}
         parts = [program for program, _ in self._programs]
         for g, group in enumerate(simulation.groups):
             for k, field in enumerate(group.state._fields):
@@ -263,13 +263,18 @@ class Running:
     def _tap(self, name: str, program: Program, me: int, first: int, steps: int) -> Tap:
         simulation, plan = self._simulation, self._plans.get(name)
         g, values = self._values(name, program)
-        if plan is None or not plan.every:
-            return Tap(values, 0, 0, np.zeros(0, np.int32), np.zeros((0, 0), simulation.dtype))
+        asked = {} if plan is None else plan.index
         low, high = simulation.cuts[g][me : me + 2]
-        index = plan.index[(plan.index >= low) & (plan.index < high)] - np.int32(low)
-        before = plan.samples_before(first)
-        rows = plan.samples_before(first + steps) - before
-        return Tap(values, plan.every, before, index, np.empty((rows, len(index)), simulation.dtype))
+        own = [index[(index >= low) & (index < high)] - np.int32(low) for index in asked.values()]
+        every = np.array(list(asked), np.int64)
+        before = samples_before(first, every)
+        many = np.array([len(index) for index in own], np.int64)
+        ends = np.cumsum((samples_before(first + steps, every) - before) * many)
+        return Tap(
+            values, every, before, np.concatenate([[0], np.cumsum(many)]).astype(np.int64),
+            np.concatenate([np.zeros(0, np.int32), *own]), np.concatenate([[0], ends[:-1]]).astype(np.int64)[: len(every)],
+            np.empty(int(ends[-1]) if len(ends) else 0, simulation.dtype),
+        )  # fmt: skip
 
     def _values(self, name: str, program: Program) -> tuple[int, Any]:
         """The group that a variable belongs to, and its array in a program."""
@@ -282,12 +287,17 @@ class Running:
                 return receptor.group, getattr(getattr(program, kind)[place].state, field)
         raise KeyError(name)
 
-    def _samples(self, programs: list[Program], done: int) -> dict[str, Any]:
+    def _samples(self, programs: list[Program]) -> dict[str, Any]:
         samples = {}
         for k, name in enumerate(self._simulation.variables):
-            if programs[0].taps[k].every:
-                rows = self._plans[name].samples_before(self.step) - programs[0].taps[k].first
-                samples[name] = np.hstack([program.taps[k].samples[:rows] for program in programs])
+            taps = [program.taps[k] for program in programs]
+            for i, every in enumerate(taps[0].every):
+                rows = samples_before(self.step, every) - taps[0].first[i]
+                widths = [tap.begin[i + 1] - tap.begin[i] for tap in taps]
+                parts = [tap.samples[tap.at[i] :][: rows * width] for tap, width in zip(taps, widths, strict=True)]
+                samples[f"{name}/{every}"] = np.hstack(
+                    [part.reshape(rows, width) for part, width in zip(parts, widths, strict=True)]
+                )
         return samples
 
     def _spikes(self, g: int, programs: list[Program]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

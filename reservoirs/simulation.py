@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..neurons import Drive, InvalidValue, Neuron, PoissonInput, Source
+from .identity import check_identity, identity
 from .lowering import LoweredGroup, cuts_of, lower_groups, lower_links
 from .memory import aligned
 from .plasticity_state import initial_link_state
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Simulation", "State", "Stretch", "taught_rows"]
 
 State = Mapping[str, NDArray[Any]]
-"""Every array that changes while a network runs, by name; "step" (1,) is the clock. Copy it, save it, run on from it."""
+"""Every array that changes while a network runs, by name; "step" (1,) is the clock, "network" says whose state it is. Copy
+it, save it, run on from it."""
 
 _SOURCE_STREAM = 1 << 31  # noise of source populations is counted apart from that of drives
 
@@ -33,7 +36,7 @@ class Stretch(NamedTuple):
 
     steps     how many were run
     spikes    per recorded group: (steps, neurons) of its spikes, in order of time
-    samples   per planned variable: shape (rows, recorded)
+    samples   per planned variable and interval, as "lif.v/5" for every 5 steps: shape (rows, recorded)
     outputs   per readout: predictions, shape (updates, channels)
     """
 
@@ -102,6 +105,11 @@ class Simulation:
         """Its place among the groups."""
         return self._group_of[population.number]
 
+    @cached_property
+    def identity(self) -> NDArray[np.uint8]:
+        """What a state must come from to be one of this network, as text in bytes."""
+        return identity(self)
+
     @property
     def block(self) -> int:
         """How many steps a thread may run before it must know the others' spikes: the shortest delay, but not for ever."""
@@ -112,7 +120,7 @@ class Simulation:
 
     def initial_state(self) -> dict[str, NDArray[Any]]:
         """The state at time 0; new arrays."""
-        state: dict[str, NDArray[Any]] = {"step": np.zeros(1, np.int64)}
+        state: dict[str, NDArray[Any]] = {"step": np.zeros(1, np.int64), "network": self.identity.copy()}
         for group in self.groups:
             _flatten(state, group.name, group.state)
             if self.recent:
@@ -180,6 +188,8 @@ class Simulation:
         """
         from .running import Running
 
+        if state is not None:
+            check_identity(self, state)
         return Running(self, state or self.initial_state(), inputs=inputs, spikes_of=spikes_of, plans=plans)
 
     def weights(self, state: State, projection: Projection) -> Floats:

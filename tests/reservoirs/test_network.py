@@ -275,3 +275,12 @@ def test_a_run_refuses_records_that_are_no_list_and_lessons_for_another_networks
     for key in (stranger, "readout0"):
         with pytest.raises(sf.InvalidValue, match="run: teach"):
             net.run(1.0, teach={key: sf.Teaching(np.zeros((9, 1)), np.zeros((9, 1)))})
+
+
+def test_a_modulator_acts_on_the_population_that_it_is_over():
+    net = sf.Network(dt=0.5)
+    source, a, b = net.population(3, sf.Poisson()), net.population(5, sf.LIF()), net.population(5, sf.LIF())
+    with pytest.raises(sf.InvalidValue, match="modulator"):
+        net.connect(source, b, p=1.0, weight=0.5, plasticity=sf.RewardModulated(), modulator=net.modulator(over=a))
+    with pytest.raises(sf.InvalidValue, match="whole population"):
+        net.modulator(over=a[:2])

@@ -144,14 +144,27 @@ def test_samples_are_taken_at_multiples_of_every_from_the_start_of_time():
     np.testing.assert_array_equal(later.trace(cells[[4, 1]], "v").values[0], trace.values[3])
 
 
-def test_requests_for_one_variable_at_two_periods_are_both_served():
+def test_requests_for_one_variable_at_two_periods_come_back_as_they_were_asked():
     net, cells, *_ = network()
     both = net.run(12.0, record=[sf.Trace(cells[:2], "v", every=1.0), sf.Trace(cells[1:4], "v", every=1.5)])
-    alone = net.run(12.0, record=[sf.Trace(cells[:4], "v")])
-    trace, every_step = both.trace(cells[:4], "v"), alone.trace(cells[:4], "v")
-    shared = np.isin(every_step.times, trace.times)
-    assert {0.0, 1.0, 1.5, 2.0, 3.0} <= set(trace.times)
-    np.testing.assert_array_equal(trace.values, every_step.values[shared])
+    alone = net.run(12.0, record=[sf.Trace(cells[:4], "v")]).trace(cells[:4], "v")
+    for part, every in ((cells[:2], 1.0), (cells[1:4], 1.5)):
+        trace = both.trace(part, "v")
+        np.testing.assert_allclose(trace.times, np.arange(0.0, 12.0, every))
+        np.testing.assert_array_equal(trace.values, alone.values[:: round(every / 0.5), part.index])
+    np.testing.assert_array_equal(both.trace(cells[1], "v", every=1.5).times, both.trace(cells[2], "v").times)
+    np.testing.assert_array_equal(both.trace(cells[1], "v").times, both.trace(cells[0], "v").times)
+    with pytest.raises(sf.InvalidValue, match="recorded"):
+        both.trace(cells[:4], "v")
+
+
+def test_the_trace_of_one_population_leaves_anothers_alone():
+    """Both are of one model, and so of one group."""
+    net = sf.Network(dt=0.5)
+    slow, fast = net.population(300, sf.LIF()), net.population(2, sf.LIF())
+    result = net.run(100.0, record=[sf.Trace(slow, "v", every=50.0), sf.Trace(fast, "v")], progress=False)
+    assert result.trace(slow, "v").values.shape == (2, 300)
+    assert result.trace(fast, "v").values.shape == (200, 2)
 
 
 def test_an_interrupt_keeps_what_was_done_and_the_run_can_go_on(whole, monkeypatch):
@@ -241,3 +254,45 @@ def test_running_does_not_change_the_state_it_starts_from():
     before = {name: array.copy() for name, array in state.items()}
     simulation.advance(state, 50)
     assert_same_state(state, before)
+
+
+def learning(seed=1, rule=None, dt=0.5, precision="double", tau_m=20.0):
+    net = sf.Network(dt=dt, seed=seed, precision=precision)
+    source, cells = net.population(30, sf.Poisson(rate=50.0)), net.population(10, sf.LIF(tau_m=tau_m))
+    net.connect(source, cells, sf.FixedInDegree(5), weight=sf.uniform(0.0, 1.0), plasticity=rule or sf.STDP())
+    return net
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"seed": 2}, "wiring"),  # the learnt weights would belong to other pairs
+        ({"rule": sf.InhibitorySTDP()}, "InhibitorySTDP"),
+        ({"dt": 0.25}, "dt = 0.25"),
+        ({"precision": "single"}, "float32"),
+    ],
+)
+def test_a_state_of_another_network_is_refused_and_told_apart(other, says):
+    state = learning().run(20.0, progress=False).state
+    with pytest.raises(sf.InvalidValue, match=says):
+        learning(**other).run(5.0, state=state, progress=False)
+
+
+def test_a_state_may_run_on_with_other_parameters():
+    state = learning().run(20.0, progress=False).state
+    assert learning(tau_m=10.0).run(5.0, state=state, progress=False).start == 20.0
+
+
+@pytest.mark.parametrize(("name", "value"), [("lif.v", np.nan), ("step", -5)])
+def test_a_state_that_no_run_leaves_is_refused(name, value):
+    net = learning()
+    state = net.run(20.0, progress=False).state
+    state[name][0] = value
+    with pytest.raises(sf.InvalidValue, match=name):
+        net.run(5.0, state=state, progress=False)
+
+
+@pytest.mark.parametrize("state", [{"step": 1}, 3, [1.0]])
+def test_what_is_no_state_is_refused(state):
+    with pytest.raises(sf.InvalidValue, match="state"):
+        learning().run(5.0, state=state, progress=False)
