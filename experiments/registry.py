@@ -25,6 +25,7 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
     "digits": "digits",
+    "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",
     "song-abbott": "song_abbott",
     "vogels-abbott": "vogels_abbott",

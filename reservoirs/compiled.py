@@ -21,6 +21,9 @@ from .program import Program
 
 __all__ = ["compiled_run", "kernel"]
 
+_LAYERS = ("neurons", "plasticity", "reservoirs")  # whose sources are part of every fingerprint
+_HASHED = tuple(f"synfire.{layer}." for layer in _LAYERS)
+
 
 def compiled_run(program: Program) -> Any:
     """`loop.run` compiled for programs of this type; cached on disk if all its classes have source files."""
@@ -58,11 +61,11 @@ def _jit(function: Any, folder: str | None, **options: Any) -> Any:
 
 
 def _foreign_files(item: Any) -> set[str | None]:
-    """Files of the classes in a program that are not Synfire's; None for one without a file."""
+    """Files of the classes in a program that no fingerprint has by itself; None for one without a file."""
     found: set[str | None] = set()
     if isinstance(item, tuple):
         kind = type(item)
-        if kind is not tuple and not kind.__module__.startswith("synfire."):
+        if kind is not tuple and not kind.__module__.startswith(_HASHED):
             for base in kind.__mro__:
                 if base not in (tuple, object):
                     found.add(_file_of(base))
@@ -82,7 +85,7 @@ def _file_of(kind: type) -> str | None:
 def _fingerprint(foreign: list[str]) -> str:
     digest = hashlib.sha256(f"{sys.version}{numba.__version__}".encode())
     package = Path(__file__).resolve().parent.parent
-    for layer in ("neurons", "plasticity", "reservoirs"):
+    for layer in _LAYERS:
         for source in sorted((package / layer).glob("*.py")):
             digest.update(source.read_bytes())
     for name in foreign:

@@ -113,6 +113,15 @@ def test_a_change_of_the_packages_sources_changes_the_folder(tmp_path, monkeypat
     assert len(seen) == 6
 
 
+def test_classes_of_experiments_are_told_by_their_files():
+    from synfire.experiments.izhikevich_2003 import PulseStep
+    from synfire.neurons.synapse import ExponentialStep
+    from synfire.reservoirs import compiled
+
+    (own,) = compiled._foreign_files((ExponentialStep(0.5, 1.0), PulseStep(0.0)))
+    assert own.endswith("izhikevich_2003.py")
+
+
 def test_a_cache_that_cannot_be_written_costs_no_result(tmp_path, monkeypatch):
     from synfire.reservoirs import compiled
 
