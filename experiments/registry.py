@@ -27,6 +27,7 @@ EXPERIMENTS: dict[str, Any] = {
     "digits": "digits",
     "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",
+    "polychronization": "polychronization",
     "song-abbott": "song_abbott",
     "vogels-abbott": "vogels_abbott",
     "what-when": "what_when",
