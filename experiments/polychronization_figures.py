@@ -9,7 +9,7 @@ import numpy as np
 __all__ = ["NETWORKS", "figures"]
 
 NETWORKS = {
-    "learned": "the learned network", "before": "the network before it learnt", "weights": "weights shuffled",
+    "learned": "the learned network", "before": "equal weights, as before", "weights": "weights shuffled",
     "delays": "delays shuffled",
 }  # fmt: skip
 EXCITATORY, CELLS = 800, 1000

@@ -30,8 +30,9 @@ WINDOW = 10  # ms from the arrival of a spike to one that it may have caused
 LIMIT = 150  # ms of a trial
 LONGEST_DELAY = 20  # ms
 V_REST, U_REST, B, V_RESET, V_PEAK = -70.0, -14.0, 0.2, -65.0, 30.0
-# A neuron at rest does not fire unless more than this has arrived in all, however it is timed: the least that fires one is
-# 15.6 at once (a test has both). So a neuron is integrated from its first arrival, but not before this much is on its way.
+# A neuron at rest does not fire unless more than this arrives in all, however it is timed: the least that fires one is 16.35
+# at once, and about 16 beside some inhibition. So a neuron is not integrated before this much is on its way, and then from its
+# first arrival on.
 TOO_LITTLE = 12.0
 MOST_SPIKES = 4000  # of a trial
 
@@ -166,7 +167,7 @@ def _follow(net: Any, s: Any, mother: int, anchors: Any, lags: Any) -> int:
                         awake += 1
         for k in range(awake):
             _integrate(net, s, k, step)
-        if step > due and not answered:
+        if step >= due and not answered:
             return 0
         step += 1
     return spikes
