@@ -138,7 +138,7 @@ class Config:
 PRESETS = {
     "smoke": Config(seconds=4, share=0.0005),
     "laptop": Config(seconds=600, share=0.01),
-    "paper": Config(seconds=900, share=1.0, seeds=3),
+    "paper": Config(seconds=900, share=0.3, seeds=5),
 }
 
 
@@ -183,8 +183,9 @@ def trial(seconds: int, seed: int) -> dict[str, Any]:
             frequency, power = statistics.spectrum(times[own], 1e3 * second, 1e3 * (second + 1), part=500.0)
             peaks.append(rhythm(frequency, power))
             spectra.append(power)
-            if second in (0, seconds - 1):
-                rasters["first" if second == 0 else "last"] = times[own] - 1e3 * second, who[own]
+            for name, wanted in (("first", second == 0), ("gamma", _in_gamma(peaks[-1])), ("last", second == seconds - 1)):
+                if wanted:  # "gamma": the latest second with that rhythm
+                    rasters[name] = times[own] - 1e3 * second, who[own], second + 1
         weights = result.weights(learnt)
         looks.append(np.array([(weights < 0.05 * MOST).mean(), (weights > STRONG * MOST).mean()]))
     return {
@@ -194,7 +195,7 @@ def trial(seconds: int, seed: int) -> dict[str, Any]:
         "power": np.array([np.mean(each, axis=0) for each in (spectra[:10], spectra[-(seconds // 2) :])]),
         "extremes": looks,
         "looked": looked,
-        **{f"raster/{name}/{key}": x for name, pair in rasters.items() for key, x in zip(("times", "who"), pair, strict=True)},
+        **{f"raster/{n}/{key}": x for n in rasters for key, x in zip(("times", "who", "second"), rasters[n], strict=True)},
         "pre": learnt.pre,
         "post": learnt.post,
         "delay": np.asarray(learnt.delay) + 1,
@@ -203,6 +204,10 @@ def trial(seconds: int, seed: int) -> dict[str, Any]:
         "fixed/post": fixed.post,
         "cost/wall_s": time.perf_counter() - began,
     }
+
+
+def _in_gamma(peak: Any) -> Any:
+    return (peak >= GAMMA[0]) & (peak <= GAMMA[1])
 
 
 def rhythm(frequency: NDArray[np.float64], power: NDArray[np.float64]) -> float:
@@ -287,7 +292,7 @@ def run(config: Config, record: Any) -> None:
             if looked[here] == second:
                 record.metric(f"weights_below_5_percent.s{second}", 100.0 * extremes[:, here, 0], unit="%")
                 record.metric(f"weights_above_95_percent.s{second}", 100.0 * extremes[:, here, 1], unit="%")
-    in_gamma = (peaks >= GAMMA[0]) & (peaks <= GAMMA[1])
+    in_gamma = _in_gamma(peaks)
     windows = {"s1_to_60": slice(0, 60), "s60_to_600": slice(60, 600), "second_half": slice(-(config.seconds // 2), None)}
     for name, window in windows.items():
         if name != "s60_to_600" or config.seconds >= 600:
@@ -314,8 +319,10 @@ def run(config: Config, record: Any) -> None:
     record.series("looked", looked, units="s")
     record.series("frequency", each("frequency")[0], units="Hz")
     record.series("weights", each("weight"), units="mV/ms", axes="seed, synapse")
-    for name in ("first", "last"):
-        record.spikes(name, ends["seed0"][f"raster/{name}/times"], ends["seed0"][f"raster/{name}/who"])
+    for name in ("first", "gamma", "last"):
+        if f"raster/{name}/times" in ends["seed0"]:
+            record.spikes(name, ends["seed0"][f"raster/{name}/times"], ends["seed0"][f"raster/{name}/who"])
+            record.series(f"second/{name}", ends["seed0"][f"raster/{name}/second"], units="s")
     if config.seconds >= 600:
         _check(record, rates, in_gamma, extremes[:, looked == 600.0][:, 0], density)
 

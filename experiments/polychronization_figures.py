@@ -17,31 +17,41 @@ EXCITATORY, CELLS = 800, 1000
 
 def figures(record: Any) -> dict[str, Any]:
     """Rasters, spectra and weights; the course of rates; one group, and the sizes of all."""
-    return {"activity": _activity(record), "course": _course(record), "group": _group(record), "groups": _groups(record)}
+    drawn = {"activity": _activity, "statistics": _statistics, "course": _course, "group": _group, "groups": _groups}
+    return {name: draw(record) for name, draw in drawn.items()}
 
 
 def _activity(record: Any) -> Any:
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 4, figsize=(15, 4), width_ratios=[3, 3, 2, 2], layout="constrained")
-    seconds = len(record["rates"][0])
-    for axis, name, second in ((axes[0], "first", 1), (axes[1], "last", seconds)):
+    names = [name for name in ("first", "gamma", "last") if f"second/{name}" in record]
+    figure, rasters = plt.subplots(1, len(names), figsize=(12, 4), sharey=True, layout="constrained")
+    for axis, name in zip(rasters, names, strict=True):
         times, who = record.spikes(name)
         for colour, own in (("black", who < EXCITATORY), ("C3", who >= EXCITATORY)):
             axis.plot(times[own], who[own], ".", markersize=1.2, color=colour)
-        axis.set(title=f"second {second} (inhibitory cells in red)", xlim=(0, 1000), ylim=(0, CELLS), xlabel="time (ms)")
-    axes[0].set_ylabel("neuron")
+        title = f"second {int(record[f'second/{name}'])}" + (", a gamma rhythm" if name == "gamma" else "")
+        axis.set(title=title, xlim=(0, 1000), ylim=(0, CELLS), xlabel="time (ms)")
+    rasters[0].set_ylabel("neuron (inhibitory: red)")
+    return figure
+
+
+def _statistics(record: Any) -> Any:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     frequency, power = record["frequency"], record["power"]
     shown = (frequency > 0.0) & (frequency <= 120.0)
     for k, label in enumerate(("first 10 s", "second half")):
-        axes[2].semilogy(frequency[shown], power[:, k, shown].T, color=f"C{k}", linewidth=0.5, alpha=0.5)
-        axes[2].semilogy(frequency[shown], power[:, k, shown].mean(0), color=f"C{k}", label=label)
-    axes[2].set(title="spectrum of the counts in 1 ms", xlabel="frequency (Hz)")
-    axes[2].legend(frameon=False)
-    axes[3].hist(record["weights"].ravel(), bins=np.linspace(0.0, 10.0, 41), color="C0")
-    axes[3].axvline(6.0, color="C1", linestyle="--", label="all began here")
-    axes[3].set(title=f"weights after {seconds} s", xlabel="weight (mV/ms)", ylabel="synapses")
-    axes[3].legend(frameon=False)
+        axes[0].semilogy(frequency[shown], power[:, k, shown].T, color=f"C{k}", linewidth=0.5, alpha=0.5)
+        axes[0].semilogy(frequency[shown], power[:, k, shown].mean(0), color=f"C{k}", label=label)
+    axes[0].axvspan(25.0, 70.0, color="grey", alpha=0.15)
+    axes[0].set(title="spectrum of the counts in 1 ms", xlabel="frequency (Hz)", ylabel="power")
+    axes[0].legend(frameon=False)
+    axes[1].hist(record["weights"].ravel(), bins=np.linspace(0.0, 10.0, 41), color="C0")
+    axes[1].axvline(6.0, color="C1", linestyle="--", label="all began here")
+    axes[1].set(title=f"weights after {len(record['rates'][0])} s, all networks", xlabel="weight (mV/ms)", ylabel="synapses")
+    axes[1].legend(frameon=False, loc="upper center")
     return figure
 
 
@@ -54,6 +64,8 @@ def _course(record: Any) -> Any:
         axes[0].semilogy(seconds, record["rates"][:, :, column].T, color=colour, linewidth=0.4, alpha=0.5)
         axes[0].plot([], [], color=colour, label=cell)
     axes[0].set(title="rates, every network", xlabel="time (s)", ylabel="rate (Hz)")
+    axes[0].set_yticks(marks := [1, 2, 5, 10, 20, 40], [str(mark) for mark in marks])
+    axes[0].minorticks_off()
     axes[0].legend(frameon=False)
     for k, label in enumerate(("below 0.5", "above 9.5")):
         axes[1].plot(record["looked"], 100.0 * record["extremes"][:, :, k].T, color=f"C{k}", linewidth=0.8)
@@ -71,13 +83,14 @@ def _course(record: Any) -> Any:
 def _group(record: Any) -> Any:
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(8, 5.5), layout="constrained")
+    figure, axis = plt.subplots(figsize=(8.5, 5.8), layout="constrained")
     spikes, links = record["example/spikes"], record["example/links"]
     if not len(spikes):
         axis.set(title="no group was found")
         return figure
     who, when, layer = spikes.T
-    for first, second, arrival in links:
+    for first, second, acts in links:
+        arrival = acts + 1  # a delay of d ms ends d ms after the spike, where the earliest answer is
         axis.plot([when[first], arrival], [who[first], who[second]], color="C0", linewidth=0.6, alpha=0.7)
         axis.plot([arrival, when[second]], [who[second], who[second]], color="C0", linewidth=0.6, alpha=0.7)
     anchors, group, inhibits = layer == 1, layer > 1, who >= EXCITATORY
@@ -88,7 +101,7 @@ def _group(record: Any) -> Any:
     last = when[layer > 0].max()
     axis.set(xlim=(-2, last + 2), xlabel="time (ms)", ylabel="neuron")
     axis.set_title(f"a group of median size: {int((layer > 0).sum())} spikes, {int(layer.max())} layers, {int(last)} ms")
-    axis.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -106,12 +119,12 @@ def _groups(record: Any) -> Any:
     axes[0].set(xlabel="groups in 1000 triplets of anchors", title="mean and 95 % interval over networks")
     for axis, key, words in ((axes[1], "spikes", "spikes in a group"), (axes[2], "span", "span of a group (ms)")):
         every = np.concatenate([record[f"groups/{kind}/{key}"] for kind in kinds])
-        bins = np.linspace(every.min(), every.max() + 1, 40) if len(every) else np.arange(2.0)
+        bins = np.linspace(every.min(), np.quantile(every, 0.995) + 1.0, 40) if len(every) else np.arange(2.0)
         for k, kind in enumerate(kinds):
             found = record[f"groups/{kind}/{key}"]
             if len(found):
-                axis.hist(found, bins=bins, color=f"C{k}", histtype="step", label=NETWORKS[kind])
+                axis.hist(np.minimum(found, bins[-1]), bins=bins, color=f"C{k}", histtype="step", label=NETWORKS[kind])
         axis.set(xlabel=words, ylabel="groups found")
-    axes[1].set_yscale("log")
-    axes[2].set_yscale("log")
+    for axis in axes[1:]:
+        axis.set(yscale="log", title="the longest in the last bin")
     return figure
