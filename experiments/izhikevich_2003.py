@@ -174,6 +174,10 @@ def run(config: Config, record: Any) -> None:
     _check(record, each, whole)
 
 
+def _words(name: str) -> str:
+    return {"fano": "Fano factor", "peak": "dominant frequency"}.get(name, f"{name.removeprefix('rate/')} rate")
+
+
 def _meets(values: NDArray[np.float64], low: float, high: float) -> tuple[bool, str]:
     mean, below, above = mean_interval(values)
     return below <= high and above >= low, f"{mean:.2f} [{below:.2f}, {above:.2f}]"
@@ -181,12 +185,12 @@ def _meets(values: NDArray[np.float64], low: float, high: float) -> tuple[bool, 
 
 def _check(record: Any, each: Any, whole: bool) -> None:
     for name, (low, high) in EXPECTED.items():
-        claim = f"{name}: the interval meets the {low:g} to {high:g} of an independent program's few runs"
+        claim = f"{_words(name)}: the interval meets the {low:g} to {high:g} of an independent program's few runs"
         record.check(name.replace("/", "_"), claim, *_meets(each(name), low, high))
-    for name in ("excitatory", "inhibitory", "fano"):
-        low, high = EXPECTED[name if name == "fano" else f"rate/{name}"]
-        claim = f"{name}: so it does if the first second is counted from 0 ms, with the volley that the start makes"
-        record.check(f"first_second_{name}", claim, *_meets(each(f"start/{name}"), low, high))
+    for name in ("rate/excitatory", "rate/inhibitory", "fano"):
+        start, (low, high) = name.removeprefix("rate/"), EXPECTED[name]
+        claim = f"{_words(name)}: the same in the second from 0 ms, with the volley that the start makes"
+        record.check(f"first_second_{start}", claim, *_meets(each(f"start/{start}"), low, high))
     for span, cv in CV.items():
         if span == "1s" or whole:
             mean, below, above = mean_interval(each(f"cv/{span}"))
@@ -228,6 +232,6 @@ def figures(record: Any) -> dict[str, Any]:
     spectrum.semilogy(frequency[shown], power[:, shown].T, color="0.8", linewidth=0.6)
     spectrum.semilogy(frequency[shown], power[:, shown].mean(0), color="C0", label="mean")
     spectrum.axvspan(*ACCEPTED["peak"], color="C1", alpha=0.25, label="6 to 12 Hz")
-    spectrum.set(xlabel="frequency (Hz)", ylabel="power of the counts in 1 ms", title="each network grey")
+    spectrum.set(xlabel="frequency (Hz)", ylabel="power of the counts in 1 ms", title="the population's rhythm; networks grey")
     spectrum.legend(frameon=False)
     return {"activity": figure}
