@@ -170,7 +170,7 @@ def trial(seconds: int, seed: int) -> dict[str, Any]:
     """One network while it learns: rates and rhythms by the second, weights by the stretch, and its synapses at the end."""
     net, cells, learnt, fixed = network(seed, 1000 * seconds)
     began, state, looked, looks = time.perf_counter(), None, [0], [np.zeros(2)]
-    rates, peaks, spectra, rasters = [], [], [], {}
+    rates, peaks, spectra, rasters, clearest = [], [], [], {}, 0.0
     while looked[-1] < seconds:
         looked.append(min(looked[-1] + STRETCH, seconds))
         result = net.run(1e3 * (looked[-1] - looked[-2]), record=[Spikes(cells)], state=state, progress=False)
@@ -183,9 +183,11 @@ def trial(seconds: int, seed: int) -> dict[str, Any]:
             frequency, power = statistics.spectrum(times[own], 1e3 * second, 1e3 * (second + 1), part=500.0)
             peaks.append(rhythm(frequency, power))
             spectra.append(power)
-            for name, wanted in (("first", second == 0), ("gamma", _in_gamma(peaks[-1])), ("last", second == seconds - 1)):
-                if wanted:  # "gamma": the latest second with that rhythm
+            stands_out = power.max() if _in_gamma(peaks[-1]) else 0.0
+            for name, wanted in (("first", second == 0), ("gamma", stands_out > clearest), ("last", second == seconds - 1)):
+                if wanted:
                     rasters[name] = times[own] - 1e3 * second, who[own], second + 1
+            clearest = max(clearest, stands_out)
         weights = result.weights(learnt)
         looks.append(np.array([(weights < 0.05 * MOST).mean(), (weights > STRONG * MOST).mean()]))
     return {

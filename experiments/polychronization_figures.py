@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .polychronous_groups import LIMIT
+
 __all__ = ["NETWORKS", "figures"]
 
 NETWORKS = {
@@ -30,7 +32,7 @@ def _activity(record: Any) -> Any:
         times, who = record.spikes(name)
         for colour, own in (("black", who < EXCITATORY), ("C3", who >= EXCITATORY)):
             axis.plot(times[own], who[own], ".", markersize=1.2, color=colour)
-        title = f"second {int(record[f'second/{name}'])}" + (", a gamma rhythm" if name == "gamma" else "")
+        title = f"second {int(record[f'second/{name}'])}" + (", the clearest gamma" if name == "gamma" else "")
         axis.set(title=title, xlim=(0, 1000), ylim=(0, CELLS), xlabel="time (ms)")
     rasters[0].set_ylabel("neuron (inhibitory: red)")
     return figure
@@ -51,7 +53,7 @@ def _statistics(record: Any) -> Any:
     axes[1].hist(record["weights"].ravel(), bins=np.linspace(0.0, 10.0, 41), color="C0")
     axes[1].axvline(6.0, color="C1", linestyle="--", label="all began here")
     axes[1].set(title=f"weights after {len(record['rates'][0])} s, all networks", xlabel="weight (mV/ms)", ylabel="synapses")
-    axes[1].legend(frameon=False, loc="upper center")
+    axes[1].legend(frameon=False, loc=(0.15, 0.5))
     return figure
 
 
@@ -114,7 +116,9 @@ def _groups(record: Any) -> Any:
     means = np.array([v["value"] for v in values])
     ends = np.abs(np.array([[v["low"], v["high"]] for v in values]).T - means)
     place = np.arange(len(kinds))[::-1]
-    axes[0].barh(place, means, xerr=ends, color=[f"C{k}" for k in range(len(kinds))])
+    bars = axes[0].barh(place, means, xerr=ends, color=[f"C{k}" for k in range(len(kinds))])
+    axes[0].bar_label(bars, [f"{mean:.3g}" for mean in means], padding=4)
+    axes[0].set_xlim(0.0, max(1.25 * float((means + ends[1]).max()), 1e-3))
     axes[0].set_yticks(place, list(NETWORKS.values()))
     axes[0].set(xlabel="groups in 1000 triplets of anchors", title="mean and 95 % interval over networks")
     for axis, key, words in ((axes[1], "spikes", "spikes in a group"), (axes[2], "span", "span of a group (ms)")):
@@ -125,6 +129,6 @@ def _groups(record: Any) -> Any:
             if len(found):
                 axis.hist(np.minimum(found, bins[-1]), bins=bins, color=f"C{k}", histtype="step", label=NETWORKS[kind])
         axis.set(xlabel=words, ylabel="groups found")
-    for axis in axes[1:]:
-        axis.set(yscale="log", title="the longest in the last bin")
+    axes[1].set(yscale="log", title="the largest in the last bin")
+    axes[2].set(yscale="log", title=f"trials end at {LIMIT} ms")
     return figure

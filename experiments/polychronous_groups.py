@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 
 LAYERS = 7  # of the longest path, the anchors' included; the paper's
 WINDOW = 10  # ms from the arrival of a spike to one that it may have caused
-LIMIT = 150  # ms of a trial
+LIMIT = 300  # ms of a trial
 LONGEST_DELAY = 20  # ms
 V_REST, U_REST, B, V_RESET, V_PEAK = -70.0, -14.0, 0.2, -65.0, 30.0
 # A neuron at rest does not fire unless more than this arrives in all, however it is timed: the least that fires one is 16.35
