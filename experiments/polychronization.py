@@ -39,6 +39,9 @@ EXCITATORY, INHIBITORY, SYNAPSES, LONGEST = 800, 200, 100, 20  # LONGEST: delay,
 START, MOST, INHIBITION, KICK = 6.0, 10.0, -5.0, 20.0  # weights, mV/ms
 STRONG = 0.95  # of the largest weight
 STRETCH = 10  # s between looks at the weights
+# an independent program's one run. Second: rates, excitatory and inhibitory (Hz); second: weights below 0.5 and above 9.5 (%)
+RATES = {1: (4.95, 17.6), 60: (4.8, 36.0), 300: (3.8, 30.0)}
+EXTREMES = {600: (31.0, 44.0), 900: (32.0, 47.0)}
 GAMMA, SLOW = (25.0, 70.0), 2.0  # Hz: where the rhythm is looked for; and above what
 
 
@@ -326,10 +329,21 @@ def run(config: Config, record: Any) -> None:
             record.spikes(name, ends["seed0"][f"raster/{name}/times"], ends["seed0"][f"raster/{name}/who"])
             record.series(f"second/{name}", ends["seed0"][f"raster/{name}/second"], units="s")
     if config.seconds >= 600:
-        _check(record, rates, in_gamma, extremes[:, looked == 600.0][:, 0], density)
+        _check(record, rates, in_gamma, dict(zip(looked.tolist(), 100.0 * extremes.swapaxes(0, 1), strict=True)), density)
 
 
-def _check(record: Any, rates: Any, in_gamma: Any, extremes: Any, density: dict[str, Any]) -> None:
+def _check(record: Any, rates: Any, in_gamma: Any, extremes: dict[int, Any], density: dict[str, Any]) -> None:
+    for second, expected in RATES.items():
+        found = rates[:, max(second - 5, 0) : second].mean((0, 1))
+        claim = f"rates at s {second} within 10 % of an independent program's {expected[0]:g} and {expected[1]:g} Hz"
+        near = bool((abs(found / expected - 1.0) <= 0.1).all())
+        record.check(f"rates_s{second}", claim, near, f"{found[0]:.2f} and {found[1]:.1f} Hz")
+    for second, expected in EXTREMES.items():
+        if second in extremes:
+            found = extremes[second].mean(0)
+            claim = f"{expected[0]:g} % weak and {expected[1]:g} % strong at s {second}, as that program found, within 5 points"
+            near = bool((abs(found - expected) <= 5.0).all())
+            record.check(f"weights_s{second}", claim, near, f"{found[0]:.1f} and {found[1]:.1f} %")
     late = rates[:, 60:, 0].mean(1)
     record.check(
         "rate_excitatory", "excitatory cells fire at 2 to 6 Hz from s 60 on, in every network",
@@ -340,10 +354,10 @@ def _check(record: Any, rates: Any, in_gamma: Any, extremes: Any, density: dict[
         "gamma", "a peak from 25 to 70 Hz is the highest in at least one of twenty seconds from s 60 to 600, in every network",
         bool((share >= 5.0).all()), ", ".join(f"{x:.0f}" for x in share) + " % of the seconds",
     )  # fmt: skip
-    weak, strong = 100.0 * extremes.T
+    weak, strong = extremes[600].T
     record.check(
         "bimodal", "by s 600 over a quarter of the excitatory weights lies in each outer twentieth, in every network",
-        bool((extremes > 0.25).all()), f"{weak.mean():.0f} % weak, {strong.mean():.0f} % strong",
+        bool((extremes[600] > 25.0).all()), f"{weak.mean():.0f} % weak, {strong.mean():.0f} % strong",
     )  # fmt: skip
     for kind, words in NETWORKS.items():
         if kind != "learned":

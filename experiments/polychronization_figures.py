@@ -123,12 +123,13 @@ def _groups(record: Any) -> Any:
     axes[0].set(xlabel="groups in 1000 triplets of anchors", title="mean and 95 % interval over networks")
     for axis, key, words in ((axes[1], "spikes", "spikes in a group"), (axes[2], "span", "span of a group (ms)")):
         every = np.concatenate([record[f"groups/{kind}/{key}"] for kind in kinds])
-        bins = np.linspace(every.min(), np.quantile(every, 0.995) + 1.0, 40) if len(every) else np.arange(2.0)
+        spread = np.geomspace if key == "spikes" else np.linspace
+        bins = spread(every.min(), every.max() + 1.0, 31) if len(every) else np.arange(1.0, 3.0)
         for k, kind in enumerate(kinds):
             found = record[f"groups/{kind}/{key}"]
             if len(found):
-                axis.hist(np.minimum(found, bins[-1]), bins=bins, color=f"C{k}", histtype="step", label=NETWORKS[kind])
+                axis.hist(found, bins=bins, color=f"C{k}", histtype="step", label=NETWORKS[kind])
         axis.set(xlabel=words, ylabel="groups found")
-    axes[1].set(yscale="log", title="the largest in the last bin")
+    axes[1].set(yscale="log", xscale="log", title="colours as on the left")
     axes[2].set(yscale="log", title=f"trials end at {LIMIT} ms")
     return figure
