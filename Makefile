@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 RESULTS ?= results
+JOBS ?= 2
 
 # Larger data sets are optional; where they lie beside the clone, tests and experiments use them.
 ifeq ($(origin SYNFIRE_DATA),undefined)
@@ -31,7 +32,7 @@ demo: $(VENV)/.installed
 	@ls -1 $(RESULTS)/what-when/*.png $(RESULTS)/digits/*.png
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(JOBS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -44,7 +44,7 @@ class Neuron:
             return s["v"] - (c["v_threshold"] + c["beta"] * s["a"]) >= 0.0
         if self.kind in (COBA, AdaptiveCOBA):
             s["refractory"] = max(s["refractory"] - 1.0, 0.0)
-            if s["refractory"] == 0.0:
+            if s["refractory"] <= c.get("free_steps", 0.0):
                 s["v"] += c["dt_leak"] * (c["v_rest"] - s["v"]) + c["dt_over_c"] * current
             if self.kind is COBA:
                 return s["v"] >= c["v_threshold"]
@@ -97,7 +97,8 @@ class Neuron:
 
     def jump(self, weight):
         """A delta synapse's sum of weights arrives."""
-        if "refractory" not in self.state or self.kind is HodgkinHuxley or self.state["refractory"] == 0.0:
+        clamped = self.state.get("refractory", 0.0) > self.coefficient.get("free_steps", 0.0)
+        if not clamped or self.kind is HodgkinHuxley:
             self.state["v"] += weight
 
     def reset(self):

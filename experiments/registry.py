@@ -24,6 +24,7 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 # name on the command line -> module in this package, or, in tests, the module itself
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
+    "diehl-cook": "diehl_cook",
     "digits": "digits",
     "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",

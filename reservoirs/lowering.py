@@ -86,7 +86,7 @@ def lower_groups(populations: Sequence[Population], dt: float, dtype: Any) -> li
     by_model: dict[type, list[Population]] = {}
     for population in populations:
         by_model.setdefault(type(population.model), []).append(population)
-    groups = []
+    groups: list[LoweredGroup] = []
     for model, members in by_model.items():
         sizes = [population.size for population in members]
         ends = np.cumsum(sizes)
@@ -96,8 +96,17 @@ def lower_groups(populations: Sequence[Population], dt: float, dtype: Any) -> li
             type(starts[0])(*(_side_by_side([s[f] for s in starts], sizes) for f in range(len(starts[0])))), dtype
         )
         offset = {population.number: int(end) - population.size for population, end in zip(members, ends, strict=True)}
-        groups.append(LoweredGroup(model.__name__.lower(), int(ends[-1]), step, state, tuple(members), offset))
+        name = _free_name(model.__name__.lower(), [group.name for group in groups])
+        groups.append(LoweredGroup(name, int(ends[-1]), step, state, tuple(members), offset))
     return groups
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """`name`, or name_2, name_3…: a user's class may be called as one of Synfire's is."""
+    count = 1
+    while (tried := name if count == 1 else f"{name}_{count}") in taken:
+        count += 1
+    return tried
 
 
 def lower_links(

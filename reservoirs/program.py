@@ -38,8 +38,8 @@ class Group(NamedTuple):
     step: Any
     state: Any
     receptors: Any  # its synapse kinds, each a Receptor
-    bias: Floats  # constant current
-    current: Floats  # scratch: the input of the coming step, begun with `bias`
+    bias: Any  # constant current (n,); () where no drive changes `current`
+    current: Any  # scratch (n,): the input of the coming step, begun with `bias`; without drives (n,) or one number for all
     flags: NDArray[np.bool_]  # scratch: who fired in this step
     eights: NDArray[np.uint64]  # the same bytes, eight flags to a word, padded with zeros
     queue: Queue

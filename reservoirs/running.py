@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,7 +40,8 @@ _EVENTS = 1 << 16  # spikes kept in one call of the loop before it hands them ov
 
 
 class Running:
-    """A simulation under way: `advance` runs on, `state` tells where it stands. The state it began from is not changed.
+    """A simulation under way, made by `Simulation.start`: `advance` runs on, `play` changes its inputs, `state` tells where
+    it stands. The state it began from is not changed.
 
     `advance` over many stretches of one Running costs nothing in between; a new Running copies the state.
     """
@@ -63,6 +64,7 @@ class Running:
         shared = [n for n in state if n.startswith("readout")]
         self._shared = {name: aligned(state[name]) for name in shared}
         self._modulators = {name: state[name].copy() for name in state if name.startswith("modulator")}
+        self._run: Any = None
         self._programs = [self._program(me, state, inputs or {}) for me in range(self._threads)]
 
     def advance(
@@ -87,7 +89,7 @@ class Running:
                 program._replace(plastic_links=links, readouts=readouts, taps=taps)
             )
         sampling = any(tap.every for tap in programs[0].taps)
-        run = compiled_run(programs[0])
+        run = self._run = self._run or compiled_run(programs[0])
         if self._threads == 1:
             done = run(programs[0], first, steps, sampling)
         else:
@@ -103,6 +105,17 @@ class Running:
             self._samples(programs, done),
             [slot.output[: self.step // slot.every - slot.first] for slot in readouts],
         )
+
+    def play(self, inputs: Mapping[Driven | Population, Drive | Neuron]) -> None:
+        """From now on, play these drives and sources in place of those that the network was made with.
+
+        Raises       InvalidValue for a handle that is none of this network's, or another kind of drive than it had
+        """
+        places = self._places()
+        for me, (program, plastic) in enumerate(self._programs):
+            rings = [getattr(program, kind)[k].ring for kind, k in places]
+            drives, arriving = self._driving(me, inputs, rings, program.groups)
+            self._programs[me] = program._replace(drives=drives, inputs=arriving), plastic
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that changes, as new arrays; the same whatever the number of threads."""
@@ -194,6 +207,23 @@ class Running:
                 else:
                     late_links.append(LateLink(queue, ring, rows, s.target, weight, link.one_delay))
         plastic = plastic_part(simulation, me, state, self._queues, rings, groups)
+        drives, arriving = self._driving(me, inputs, rings, groups)
+        reserve = sum(len(groups[g].flags) for g in self._spikes_of)
+        room = max(_EVENTS, 2 * reserve * self._block) if reserve else 0
+        events = Events(np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(1, np.int64), reserve)
+        fed_back = any(readout.feedback is not None for readout in simulation.readouts)
+        team = Team(self._gate, self._threads, me, self._block, self._votes, fed_back)
+        program = Program(
+            groups, drives, arriving, tuple(receptors), tuple(jumps), tuple(links), tuple(late_links),
+            plastic.links, plastic.scalings, (), (), events, plastic.faults, team,
+        )  # fmt: skip
+        return program, plastic
+
+    def _driving(
+        self, me: int, inputs: Mapping[Driven | Population, Drive | Neuron], rings: Sequence[Any], groups: Sequence[Group]
+    ) -> tuple[tuple[DriveSlot, ...], tuple[InputSlot, ...]]:
+        """What drives a thread's neurons: currents and sources, and inputs that arrive at synapses."""
+        simulation = self._simulation
         drives, arriving = [], []
         for handle, g, drive in simulation.played(inputs):
             low, high = (int(cut) for cut in simulation.cuts[g][me : me + 2])
@@ -208,16 +238,7 @@ class Running:
                 g = simulation.number_of_group(readout.views[0].population)
                 low, high = simulation.cuts[g][me : me + 2]
                 drives.append(DriveSlot(FeedbackStep(self._shared[f"readout{number}.feedback"][low:high]), groups[g].current))
-        reserve = sum(len(groups[g].flags) for g in self._spikes_of)
-        room = max(_EVENTS, 2 * reserve * self._block) if reserve else 0
-        events = Events(np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(1, np.int64), reserve)
-        fed_back = any(readout.feedback is not None for readout in simulation.readouts)
-        team = Team(self._gate, self._threads, me, self._block, self._votes, fed_back)
-        program = Program(
-            groups, tuple(drives), tuple(arriving), tuple(receptors), tuple(jumps), tuple(links), tuple(late_links),
-            plastic.links, plastic.scalings, (), (), events, plastic.faults, team,
-        )  # fmt: skip
-        return program, plastic
+        return tuple(drives), tuple(arriving)
 
     def _cast(self, weight: Any) -> Any:
         return self._simulation.dtype(weight) if isinstance(weight, float) else weight
@@ -227,10 +248,15 @@ class Running:
         group, (low, high) = simulation.groups[g], (int(cut) for cut in simulation.cuts[g][me : me + 2])
         n = high - low
         eights = aligned(np.zeros(-(-n // 8), np.uint64))
-        bias = simulation.bias[g][low:high].astype(simulation.dtype)
+        bias = aligned(simulation.bias[g][low:high].astype(simulation.dtype))
+        constant: Any = bias
+        if g not in simulation.driven:
+            same = (simulation.bias[g] == simulation.bias[g][:1]).all()
+            constant = simulation.dtype(simulation.bias[g][0]) if same else bias
+        begin = aligned(bias) if g in simulation.driven else ()
         return Group(
             _section(group.step, low, high), _section(_gather(state, group.name, group.state), low, high),
-            (), aligned(bias), aligned(bias), eights.view(np.bool_)[:n], eights, self._queues[g], low,
+            (), begin, constant, eights.view(np.bool_)[:n], eights, self._queues[g], low,
             simulation.first[g] + low if g in self._spikes_of else -1,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from .population import Driven, Modulator, Population, PopulationView, Readout, 
 from .program import Floats, ReadoutSlot
 from .projection import Projection
 from .recording import TapPlan
+
+if TYPE_CHECKING:
+    from .running import Running
 
 __all__ = ["Simulation", "State", "Stretch", "taught_rows"]
 
@@ -79,6 +82,8 @@ class Simulation:
             if isinstance(population.model, Source):
                 self._add_drive(population, self._lower_source(population, population.model))
         self.slots = [self._lower_readout(readout) for readout in readouts]
+        self.driven = {g for handle, (g, drive) in self.drives.items() if drive is not None and handle not in self.receptor_of}
+        self.driven |= {self._group_of[r.views[0].population.number] for r in readouts if r.feedback is not None}
         late = [delay for link in self.links if link.rule is None and (delay := link.one_delay) is not None]
         late += [int(np.max(delays_of(link), initial=0)) for link in self.links if link.rule is not None]
         self.recent = max(late, default=0)
@@ -155,11 +160,27 @@ class Simulation:
                      plans       which variables are sampled
         Returns      the new state, and what was observed; fewer steps than asked for where spikes filled the buffer
         """
-        from .running import Running
-
-        running = Running(self, state, spikes_of=spikes_of, plans=plans, inputs=inputs)
+        running = self.start(state, inputs=inputs, spikes_of=spikes_of, plans=plans)
         seen = running.advance(steps, teach=teach, release=release)
         return running.state(), seen
+
+    def start(
+        self,
+        state: State | None = None,
+        *,
+        inputs: Mapping[Driven | Population, Drive | Neuron] | None = None,
+        spikes_of: frozenset[int] = frozenset(),
+        plans: Mapping[str, TapPlan] | None = None,
+    ) -> Running:
+        """Begin to run in stretches, from a state or from time 0: for loops that answer to what the network does.
+
+        Parameters   as of `advance`, which copies the state at every call; the `Running` does so only when it is asked
+        Example      running = simulation.start(spikes_of=frozenset([simulation.number_of_group(cells)]))
+                     seen = running.advance(700); running.play({inputs: Poisson(rate=20.0)}); seen = running.advance(300)
+        """
+        from .running import Running
+
+        return Running(self, state or self.initial_state(), inputs=inputs, spikes_of=spikes_of, plans=plans)
 
     def weights(self, state: State, projection: Projection) -> Floats:
         """The weights of a projection in a state, shape (synapses,), in the order of its `pre` and `post`."""
@@ -185,6 +206,7 @@ class Simulation:
                     raise InvalidValue("advance: inputs", other.synapse, "the synapse kind of the input that it replaces")
                 played[handle] = self._lower_drive(handle, other)
             elif isinstance(handle, Population) and isinstance(other, Source) and type(other) is type(handle.model):
+                other.discretise(self.dt)  # so that a rate beyond dt is refused
                 played[handle] = self._lower_source(handle, other)
             else:
                 raise InvalidValue("advance: inputs", other, "of the kind that it replaces, and not a constant current")

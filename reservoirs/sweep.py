@@ -61,7 +61,8 @@ def _write(step: Any, state: Any, arguments: str, loop: str, body: list[str]) ->
 def advance(step: Any, state: Any, receptors: Any, drive: Any, bias: Any, flags: Any) -> None:
     """Add every neuron's synaptic currents to its drive, let synapses decay and integrate over one step, in one pass.
 
-    flags[k] tells whether neuron k fired. Leaves `bias` in `drive`.
+    flags[k] tells whether neuron k fired. Leaves `bias` in `drive`; where bias is () nothing was added to `drive`, which may
+    then be one number for all.
     """
 
 
@@ -71,7 +72,7 @@ def _advance(step, state, receptors, drive, bias, flags):  # type: ignore[no-unt
     names |= {"current": current, "decay": decay}
     unpack_step, own_step, _ = _fields("c", "step", step)
     unpack_state, own_state, store = _fields("s", "state", state)
-    before, inside = unpack_step + unpack_state, ["total = drive[k]"]
+    before, inside = unpack_step + unpack_state, ["total = drive[k]" if isinstance(drive, types.Array) else "total = drive"]
     for r, receptor in enumerate(receptors):
         of = dict(zip(receptor.fields, receptor.types, strict=True))
         names |= {f"C{r}": of["step"].instance_class, f"S{r}": of["state"].instance_class}
@@ -87,8 +88,9 @@ def _advance(step, state, receptors, drive, bias, flags):  # type: ignore[no-unt
         ]
     inside += [
         f"q = integrate(C({own_step}), S({own_state}), total)", f"flags[k] = excess(C({own_step}), q) >= 0.0", *store,
-        "drive[k] = bias[k]",
     ]  # fmt: skip
+    if isinstance(bias, types.Array):
+        inside.append("drive[k] = bias[k]")
     lines = ["def sweep(step, state, receptors, drive, bias, flags):", *(f"    {line}" for line in before)]
     lines += ["    for k in range(flags.size):", *(f"        {line}" for line in inside)]
     exec("\n".join(lines) + "\n", names)

@@ -81,6 +81,20 @@ def test_every_spike_raises_the_threshold_of_an_adaptive_neuron():
     assert (np.diff(np.diff(times)) > 0).all()
 
 
+def test_an_adaptive_neuron_may_move_before_it_may_fire():
+    """t_silent: v is held at reset for 2 ms, rises above the threshold after, and fires when 10 ms are over."""
+    net = sf.Network(dt=0.5)
+    model = sf.AdaptiveCOBA(c_m=100.0, g_leak=5.0, t_refractory=2.0, t_silent=10.0, theta_plus=0.0, v_threshold=-60.0)
+    cell = net.population(1, model)
+    net.drive(cell, sf.Current(amplitude=300.0))
+    result = net.run(100.0, record=[sf.Spikes(cell), sf.Trace(cell, "v")], progress=False)
+    times, v = result.spikes(cell).times, result.trace(cell, "v").values[:, 0]
+    np.testing.assert_allclose(np.diff(times), 10.0)
+    after = v[round(times[0] / 0.5) + 1 :]  # v at the start of each step after the first spike
+    assert (after[:4] == -65.0).all() and after[4] > -65.0
+    assert after[15] > -60.0  # above the threshold, in silence
+
+
 def test_adaptive_lif_without_adaptation_is_lif():
     trains = []
     for model in (sf.LIF(), sf.AdaptiveLIF(beta=0.0)):

@@ -77,14 +77,14 @@ ROWS = [
         lambda rng: {
             "c_m": rng.uniform(100.0, 400.0, N), "g_leak": rng.uniform(5.0, 20.0, N), "v_rest": rng.uniform(-80.0, -55.0, N),
             "v_reset": rng.uniform(-80.0, -55.0, N), "v_threshold": rng.uniform(-54.0, -40.0, N),
-            "t_refractory": rng.uniform(0.0, 5.0, N), "theta_plus": rng.uniform(0.0, 2.0, N),
-            "tau_theta": rng.uniform(10.0, 1e4, N),
+            "t_refractory": rng.uniform(0.0, 5.0, N), "t_silent": rng.uniform(0.0, 9.0, N),
+            "theta_plus": rng.uniform(0.0, 2.0, N), "tau_theta": rng.uniform(10.0, 1e4, N),
         },
         lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float), rng.uniform(0.0, 20.0, N)),
         lambda rng: rng.normal(0.0, 200.0, N),
         firing=(30.0, 100.0),
         order=1,
-        held=("t_refractory",),
+        held=("t_refractory", "t_silent"),
     ),
     Row(
         AdaptiveLIF,
