@@ -16,6 +16,7 @@ import numpy as np
 
 __all__ = ["foreign_classes", "of_class", "of_package"]
 
+_LAYERS = ("neurons", "plasticity", "reservoirs")  # whose sources are part of every fingerprint; those of experiments are not
 _INSTALLED = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -24,7 +25,7 @@ def of_package() -> str:
     """A hash of Synfire's sources that compiled code is made from, and of the versions of Python and Numba."""
     digest = hashlib.sha256(f"{sys.version}{numba.__version__}".encode())
     package = Path(__file__).resolve().parent.parent
-    for layer in ("neurons", "plasticity", "reservoirs"):
+    for layer in _LAYERS:
         for source in sorted((package / layer).glob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
@@ -45,7 +46,7 @@ def of_class(kind: type) -> str:
 
 
 def _ours(module: str) -> bool:
-    return module == "synfire" or module.startswith("synfire.")
+    return module == "synfire" or any(f"{module}.".startswith(f"synfire.{layer}.") for layer in _LAYERS)
 
 
 def _class(kind: type, seen: set[Any]) -> Iterator[str]:

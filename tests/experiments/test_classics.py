@@ -8,7 +8,7 @@ from synfire.experiments.cli import main
 from synfire.experiments.results import load
 
 
-@pytest.mark.parametrize("name", ["brunel-2000", "vogels-abbott", "song-abbott"])
+@pytest.mark.parametrize("name", ["brunel-2000", "vogels-abbott", "song-abbott", "izhikevich-2003", "polychronization"])
 def test_a_classic_runs_and_draws_its_figures(name, tmp_path):
     assert main(["run", name, "--preset", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 0
     (result,) = tmp_path.rglob("*.h5")
@@ -47,7 +47,8 @@ def test_stdp_pushes_weights_apart():
 
 @pytest.mark.parametrize(
     ("name", "option", "value"),
-    [("brunel-2000", "neurons", "10"), ("vogels-abbott", "seeds", "0"), ("song-abbott", "latency-s", "0.1")],
+    [("brunel-2000", "neurons", "10"), ("vogels-abbott", "seeds", "0"), ("song-abbott", "latency-s", "0.1"),
+     ("izhikevich-2003", "duration-ms", "10"), ("polychronization", "share", "0")],
 )
 def test_a_bad_field_is_refused(name, option, value, capsys):
     assert main(["run", name, "--preset", "smoke", f"--{option}", value]) != 0

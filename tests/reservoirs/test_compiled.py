@@ -191,6 +191,15 @@ def spikes_of_a_small_network():
     return len(net.run(100.0, record=[sf.Spikes(cells)], progress=False).spikes(cells).times)
 
 
+def test_a_class_of_an_experiment_is_told_by_what_it_reads():
+    """The package's hash does not cover experiments, so that editing one leaves everything else compiled."""
+    from synfire.experiments.izhikevich_2003 import PulseStep
+    from synfire.neurons.synapse import ExponentialStep
+    from synfire.reservoirs import fingerprint
+
+    assert set(fingerprint.foreign_classes((ExponentialStep(0.5, 1.0), PulseStep(0.0)))) == {PulseStep}
+
+
 @pytest.mark.parametrize("content", [b"", b"no pickle at all"])
 def test_a_damaged_file_of_the_cache_is_replaced(tmp_path, monkeypatch, content):
     from synfire.reservoirs import compiled
