@@ -92,13 +92,15 @@ class Network:
             fix = "make one: LIF()" if isinstance(model, type) else ""
             raise InvalidValue("population: model", model, "a neuron model or source", fix)
         name = name or f"{type(model).__name__.lower()}{len(self.populations)}"
-        if "/" in name or name in {population.name for population in self.populations}:
-            raise InvalidValue("population: name", name, "new in this network and without '/'")
+        if not isinstance(name, str) or "/" in name or name in {population.name for population in self.populations}:
+            raise InvalidValue("population: name", name, "a text, new in this network and without '/'")
         require(f"population {name!r}", 200.0 * n, "make it smaller")
         rng = setup_generator(self.seed, _POPULATION, len(self.populations))
         sampled = model.sample(int(n), rng)
         known = sampled.initial_state()._fields
         draw, start = Sampler(rng, int(n)), {}
+        if not isinstance(initial, Mapping | None):
+            raise InvalidValue("population: initial", initial, "values by the name of a state variable", "e.g. {'v': -60.0}")
         for variable, value in (initial or {}).items():
             if variable not in known:
                 raise InvalidValue("population: initial", variable, "a state variable: " + ", ".join(known))

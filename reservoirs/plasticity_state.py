@@ -20,7 +20,8 @@ from .program import Group, PlasticLink, Queue, Scaling
 from .projection import Projection
 
 __all__ = [
-    "PlasticPart", "RuleFault", "fault_of", "gathered_link_state", "initial_link_state", "plastic_part", "weights_of",
+    "PlasticPart", "RuleFault", "fault_of", "gathered_link_state", "initial_link_state", "neuron_name", "plastic_part",
+    "weights_of",
 ]  # fmt: skip
 
 _HISTORY = 32  # postsynaptic spikes noted per neuron before all synapses must take note of them
@@ -270,11 +271,12 @@ def fault_of(simulation: Any, parts: Sequence[Sequence[PlasticLink]]) -> RuleFau
     target = simulation.groups[simulation.receptors[lowered.receptor].group]
     return RuleFault(
         f"plasticity: {type(lowered.rule).__name__} gave NaN at {step * simulation.dt:g} ms for the synapse from "
-        f"{_neuron(source, pre)} to {_neuron(target, post)}; check the rule's hooks and its parameters"
+        f"{neuron_name(source, pre)} to {neuron_name(target, post)}; check the rule's hooks and its parameters"
     )
 
 
-def _neuron(group: Any, k: int) -> str:
+def neuron_name(group: Any, k: int) -> str:
+    """Neuron k of a group as the user knows it: its population and place."""
     for population in group.members:
         offset = group.offset[population.number]
         if offset <= k < offset + population.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -47,7 +48,7 @@ def run(
             raise InvalidValue("run: teach", readout, "by readouts of this network, as `readout` gave them")
         taught_rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
     sink: Sink = MemorySink() if stream is None else FileSink(stream)
-    interrupted = False
+    interrupted = warned = False
     for modulator, what in (release or {}).items():
         if modulator not in simulation.modulators:
             raise InvalidValue("run: release", modulator, "by modulators of this network, as `modulator` gave them")
@@ -56,6 +57,14 @@ def run(
     with interruptible() as pressed, Progress(duration, simulation.dt, progress) as bar:
         for seen in _chunks(running, steps, teach or {}, release or {}):
             _keep(sink, simulation, seen)
+            if not warned and (lost := running.diverged()):
+                warned = True
+                warnings.warn(
+                    f"{lost} at {running.step * simulation.dt:g} ms: the network diverged, and such a neuron is silent from "
+                    "then on; lower dt, or the weights and currents",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
             bar.advance(seen.steps)
             interrupted = pressed() and bar.done < steps
             if interrupted:

@@ -13,7 +13,7 @@ from ..neurons import Drive, Neuron
 from .compiled import compiled_run
 from .gate import new_gate
 from .memory import aligned
-from .plasticity_state import PlasticPart, fault_of, gathered_link_state, plastic_part
+from .plasticity_state import PlasticPart, fault_of, gathered_link_state, neuron_name, plastic_part
 from .population import Driven, Modulator, Population, Readout, Release, Teaching
 from .program import (
     DriveSlot,
@@ -143,6 +143,18 @@ class Running:
                     state[f"modulator{number}"] = _level(simulation, modulator, link, [p.plastic_links[k] for p in parts])
                     break
         return state | {name: array.copy() for name, array in self._shared.items()}
+
+    def diverged(self) -> str | None:
+        """The first neuron whose state is not a finite number, and its state, in words; None if there is none."""
+        for g, group in enumerate(self._simulation.groups):
+            for k, field in enumerate(group.state._fields):
+                for program, _ in self._programs:
+                    lost = ~np.isfinite(program.groups[g].state[k])
+                    if lost.any():
+                        neuron = int(np.argmax(lost))
+                        where = neuron_name(group, program.groups[g].low + neuron)
+                        return f"{field} of {where} is {program.groups[g].state[k][neuron]}"
+        return None
 
     def _places(self) -> list[tuple[str, int]]:
         """Where each receptor stands in a program: among `receptors` or `jumps`, and at which place."""

@@ -98,7 +98,9 @@ class Simulation:
         }
 
     def group_of(self, view: PopulationView) -> LoweredGroup:
-        """The group that a population was merged into."""
+        """The group that a population was merged into. Raises InvalidValue for another network's."""
+        if view.population not in self.populations:
+            raise InvalidValue("population", f"{view.population.name!r} of another network", "one of this network")
         return self.groups[self._group_of[view.population.number]]
 
     def number_of_group(self, population: Population) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import synfire as sf
+from synfire.neurons.lif import LIFState, LIFStep
 
 
 @pytest.fixture
@@ -284,3 +285,36 @@ def test_a_modulator_acts_on_the_population_that_it_is_over():
         net.connect(source, b, p=1.0, weight=0.5, plasticity=sf.RewardModulated(), modulator=net.modulator(over=a))
     with pytest.raises(sf.InvalidValue, match="whole population"):
         net.modulator(over=a[:2])
+
+
+class RunawayStep(LIFStep):
+    """v doubles from step to step, away from the threshold."""
+
+    def integrate(self, state, current):
+        return LIFState(2.0 * state.v, state.refractory)
+
+
+class Runaway(sf.LIF):
+    def discretise(self, dt):
+        return RunawayStep(*super().discretise(dt))
+
+
+def test_a_network_that_diverges_is_told():
+    net = sf.Network(dt=0.5)
+    cells = net.population(3, Runaway(), initial={"v": [0.0, -1.0, 0.0]})
+    with pytest.warns(RuntimeWarning, match=rf"v of {cells.name}\[1\] is -inf"):
+        net.run(1000.0, progress=False)
+
+
+def test_what_is_recorded_belongs_to_the_network():
+    first, second = sf.Network(dt=0.5), sf.Network(dt=0.5)
+    first.population(3, sf.LIF())
+    other = second.population(3, sf.LIF())
+    with pytest.raises(sf.InvalidValue, match="another network"):
+        first.run(1.0, record=[sf.Spikes(other)])
+
+
+@pytest.mark.parametrize("options", [{"name": 3}, {"initial": [1.0]}])
+def test_names_are_texts_and_initial_states_have_names(options):
+    with pytest.raises(sf.InvalidValue, match=next(iter(options))):
+        sf.Network(dt=0.5).population(3, sf.LIF(), **options)
