@@ -301,7 +301,7 @@ class Runaway(sf.LIF):
 
 def test_a_network_that_diverges_is_told():
     net = sf.Network(dt=0.5)
-    cells = net.population(3, Runaway(), initial={"v": [0.0, -1.0, 0.0]})
+    net.population(3, Runaway(), initial={"v": [0.0, -1.0, 0.0]})
     with pytest.warns(RuntimeWarning, match=r"v of runaway0\[\d\] is -inf"):
         net.run(1000.0, progress=False)
 
