@@ -10,6 +10,9 @@ What arrives at a receptor in one step is summed in this order: synapses with de
 link, then presynaptic neuron, then the order of `connect`), then those with one delay for all, then plastic ones (earliest
 emission first), then input from outside. No sum is ever split between threads, so their number does not change a bit.
 
+Synapses take what arrived at the beginning of the next step, in the pass that integrates; before a sample, and when the
+loop ends, at once.
+
 Stages are functions of one element; `for_each` walks a tuple of them at compile time.
 """
 
@@ -107,7 +110,7 @@ def collect(flags: Any, eights: Any, spikes: Any, low: int) -> int:
 
 @for_each
 def fire(group: Any, events: Any, me: int, t: int) -> None:
-    advance(group.step, group.state, group.receptors, group.current, group.bias, group.flags)
+    advance(group.step, group.state, group.receptors, group.current, group.bias, group.flags, t)
     queue = group.queue
     row = t % queue.count.shape[0]
     spikes = queue.neuron[row, group.low :]
@@ -250,6 +253,8 @@ def run(program: Any, first: int, steps: int, sampling: bool) -> int:
     for i in range(steps):
         t = first + i
         if sampling:
+            if i > 0:
+                land(program.receptors, t - 1)
             sample(program.taps, t)
         drive(program.drives, t)
         fire(program.groups, events, me, t)
@@ -264,7 +269,6 @@ def run(program: Any, first: int, steps: int, sampling: bool) -> int:
         deliver_late(program.late_links, t)
         spread(program.plastic_links, t)
         bring(program.inputs, t)
-        land(program.receptors, t)
         strike(program.jumps, t)
         fire_back(program.plastic_links, me, t)
         read_out(program.readouts, me, t)
@@ -280,4 +284,6 @@ def run(program: Any, first: int, steps: int, sampling: bool) -> int:
         if stop:
             done = i + 1
             break
+    if done > 0:
+        land(program.receptors, first + done - 1)
     return done

@@ -58,8 +58,9 @@ def _write(step: Any, state: Any, arguments: str, loop: str, body: list[str]) ->
     return names["sweep"]
 
 
-def advance(step: Any, state: Any, receptors: Any, drive: Any, bias: Any, flags: Any) -> None:
-    """Add every neuron's synaptic currents to its drive, let synapses decay and integrate over one step, in one pass.
+def advance(step: Any, state: Any, receptors: Any, drive: Any, bias: Any, flags: Any, t: int) -> None:
+    """Let synapses take what arrived in the step before t, add their currents to the drive, let them decay and integrate
+    over step t, all in one pass: each array is read and written once.
 
     flags[k] tells whether neuron k fired. Leaves `bias` in `drive`; where bias is () nothing was added to `drive`, which may
     then be one number for all.
@@ -67,9 +68,9 @@ def advance(step: Any, state: Any, receptors: Any, drive: Any, bias: Any, flags:
 
 
 @overload(advance)
-def _advance(step, state, receptors, drive, bias, flags):  # type: ignore[no-untyped-def]
+def _advance(step, state, receptors, drive, bias, flags, t):  # type: ignore[no-untyped-def]
     names = {"C": step.instance_class, "S": state.instance_class, "integrate": integrate, "excess": excess}
-    names |= {"current": current, "decay": decay}
+    names |= {"current": current, "decay": decay, "arrive": arrive}
     unpack_step, own_step, _ = _fields("c", "step", step)
     unpack_state, own_state, store = _fields("s", "state", state)
     before, inside = unpack_step + unpack_state, ["total = drive[k]" if isinstance(drive, types.Array) else "total = drive"]
@@ -80,8 +81,10 @@ def _advance(step, state, receptors, drive, bias, flags):  # type: ignore[no-unt
         before += unpack
         unpack, gather_state, keep = _fields(f"b{r}_", f"receptors[{r}].state", of["state"])
         before += unpack
+        before.append(f"ring{r} = receptors[{r}].ring[(t - 1) % receptors[{r}].ring.shape[0]]")
         inside += [
-            f"synapse = S{r}({gather_state})",
+            f"synapse = arrive(C{r}({gather_step}), S{r}({gather_state}), ring{r}[k])",
+            f"ring{r}[k] = 0.0",
             f"total += current(C{r}({gather_step}), synapse, s{state.fields.index('v')}[k])",
             f"q = decay(C{r}({gather_step}), synapse)",
             *keep,
@@ -91,7 +94,7 @@ def _advance(step, state, receptors, drive, bias, flags):  # type: ignore[no-unt
     ]  # fmt: skip
     if isinstance(bias, types.Array):
         inside.append("drive[k] = bias[k]")
-    lines = ["def sweep(step, state, receptors, drive, bias, flags):", *(f"    {line}" for line in before)]
+    lines = ["def sweep(step, state, receptors, drive, bias, flags, t):", *(f"    {line}" for line in before)]
     lines += ["    for k in range(flags.size):", *(f"        {line}" for line in inside)]
     exec("\n".join(lines) + "\n", names)
     return names["sweep"]
