@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import InvalidValue, parameter
+from ..neurons import InvalidValue, parameter, steps_in
 from .bounds import Bounds, HardBounds, Unbounded, potentiate
 from .local import Moment, SynapticRule, on_post, on_pre, spike_post, spike_pre
 from .stdp import STDP
@@ -92,7 +92,6 @@ class Deferred(SynapticRule):
         """Nothing collected yet."""
         return Collected(weight, np.zeros_like(weight))
 
-    @property
-    def consolidate_every(self) -> float:
-        """ms between steps of the weights."""
-        return self.every
+    def consolidate_every(self, dt: float) -> int:
+        """Steps of `dt` ms between steps of the weights."""
+        return steps_in("Deferred.every", self.every, dt)

@@ -89,10 +89,9 @@ class SynapticRule(Parameters):
         """Time constant of the eligibility, ms, if a modulator turns it into weight changes; else None."""
         return None
 
-    @property
-    def consolidate_every(self) -> float:
-        """ms between calls of the step's `consolidate(synapse, moment) -> synapse`; 0 for never."""
-        return 0.0
+    def consolidate_every(self, dt: float) -> int:
+        """Steps of `dt` ms between calls of the step's `consolidate(synapse, moment) -> synapse`; 0 for never."""
+        return 0
 
 
 def has_method(step: Any, name: str) -> bool:

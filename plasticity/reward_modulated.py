@@ -117,7 +117,6 @@ class RewardModulated(SynapticRule):
         """Time constant of the eligibility, ms."""
         return self.eligibility
 
-    @property
-    def consolidate_every(self) -> float:
-        """ms after which the integral begins anew, on whole ms."""
-        return float(max(1, math.floor(_EPOCH * self.eligibility)))
+    def consolidate_every(self, dt: float) -> int:
+        """Steps of `dt` ms after which the integral begins anew."""
+        return max(1, math.floor(_EPOCH * self.eligibility / dt + 1e-6))

@@ -136,7 +136,7 @@ def _link(
         seen=type(post_tau)(*(np.zeros(room, dtype) for _ in post_tau)),
         settled=np.array([int(state["step"][0])], np.int64),
         third=third,
-        consolidates=round(rule.consolidate_every / dt) or 1 << 62,
+        consolidates=rule.consolidate_every(dt) or 1 << 62,
         every=_every(simulation, link),
         fault=fault,
     )
@@ -154,7 +154,7 @@ def _side_by_side(section: Any) -> bool:
 
 def _every(simulation: Any, link: Any) -> int:
     """How often a link's synapses must be up to date: for its rule's `consolidate`, and for sums that are kept."""
-    every = [round(link.rule.consolidate_every / simulation.dt)]
+    every = [link.rule.consolidate_every(simulation.dt)]
     every += [scaled.every for scaled in simulation.scaled if scaled.projection in link.projections]
     return math.gcd(*every) or 1 << 62
 

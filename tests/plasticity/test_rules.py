@@ -119,6 +119,26 @@ def test_eligibility_lasts_beyond_the_frame_it_is_counted_in():
     assert found - 0.5 == pytest.approx(np.exp(-1.0 / 20.0) * np.exp(-299.0 / 100.0) * held, rel=1e-9)
 
 
+@pytest.mark.parametrize(("eligibility", "dt"), [(0.01, 0.01), (0.05, 0.3), (1e-4, 0.1), (20.0, 0.7), (1000.0, 0.15)])
+def test_eligibilities_of_any_length_turn_into_weight_at_any_dt(eligibility, dt):
+    """Regression: the frame was whole ms, which most dt do not divide and in which a short eligibility loses all digits."""
+    pair = sf.STDP(potentiation=1.0, depression=0.0, bounds=sf.Unbounded())
+    rule = sf.RewardModulated(rule=pair, eligibility=eligibility, bounds=sf.Unbounded())
+    at = 20 * dt  # pair and release in one step
+    found = learnt(rule, [at], [at], dt=dt, duration=2000 * dt, modulator={"tau": 10.0}, release=sf.Release([at], 1.0))
+    spans, ends = np.array([1.0 / 10.0 + 1.0 / eligibility, 1.0 / eligibility]) * dt, 1980
+    held = eligibility * -np.expm1(-spans[1]) * np.expm1(-ends * spans[0]) / np.expm1(-spans[0])
+    assert found - 0.5 == pytest.approx(held, rel=1e-9, abs=1e-15)  # abs: what a weight of 0.5 can hold
+
+
+@pytest.mark.parametrize("dt", [0.3, 0.7])
+def test_an_interval_that_does_not_fit_dt_is_refused_by_the_name_it_was_given(dt):
+    net = sf.Network(dt=dt)
+    a, b = net.population(2, sf.Poisson()), net.population(2, sf.LIF())
+    with pytest.raises(sf.InvalidValue, match=r"Deferred\.every: must be a multiple of dt"):
+        net.connect(a, b, p=1.0, weight=1.0, plasticity=sf.Deferred(every=1.0))
+
+
 def test_short_term_plasticity_has_the_stationary_release_of_its_equations():
     """Depression alone at frequency f: x = (1 - q) / (1 - (1 - U) q) with q = exp(-1/(f tau_rec)), as tau_in -> 0."""
     rule = sf.TsodyksMarkram(utilisation=0.4, tau_rec=200.0, tau_in=1e-3)
