@@ -29,7 +29,7 @@ _TABLE = 1 << 14  # longest table of a trace's decay, steps; beyond, the exponen
 
 
 class RuleFault(SynfireError):
-    """A rule gave a NaN; names the rule, the synapse and the time."""
+    """A rule gave a NaN or infinity; names the rule, the synapse and the time."""
 
 
 def initial_link_state(link: Any, n_post: int, dtype: Any) -> dict[str, NDArray[Any]]:
@@ -77,6 +77,7 @@ def plastic_part(
     """A thread's share of all plastic links."""
     numbers = [number for number, link in enumerate(simulation.links) if link.rule is not None]
     faults = np.zeros((len(numbers), 4), np.int64)
+    faults[:, 1] = 1 << 62  # later than any
     links = [
         _link(simulation, number, me, state, queues, rings, groups, fault)
         for number, fault in zip(numbers, faults, strict=True)
@@ -254,7 +255,7 @@ def weights_of(simulation: Any, state: Mapping[str, Any], number: int, projectio
 
 
 def fault_of(simulation: Any, parts: Sequence[Sequence[PlasticLink]]) -> RuleFault | None:
-    """The error for the earliest NaN that a rule gave, if any did."""
+    """The error for the earliest NaN or infinity that a rule gave, if any did."""
     found = []
     for me, links in enumerate(parts):
         for link, lowered in zip(links, _plastic(simulation), strict=True):
@@ -269,9 +270,15 @@ def fault_of(simulation: Any, parts: Sequence[Sequence[PlasticLink]]) -> RuleFau
     source = simulation.groups[lowered.group]
     target = simulation.groups[simulation.receptors[lowered.receptor].group]
     return RuleFault(
-        f"plasticity: {type(lowered.rule).__name__} gave NaN at {step * simulation.dt:g} ms for the synapse from "
+        f"plasticity: {_title(lowered.rule)} gave NaN or infinity at {step * simulation.dt:g} ms for the synapse from "
         f"{_neuron(source, pre)} to {_neuron(target, post)}; check the rule's hooks and its parameters"
     )
+
+
+def _title(rule: Any) -> str:
+    """The rule's name, with that of the rule it wraps."""
+    inner = getattr(rule, "rule", None)
+    return type(rule).__name__ + (f"({type(inner).__name__})" if inner is not None else "")
 
 
 def _neuron(group: Any, k: int) -> str:
