@@ -275,3 +275,15 @@ def test_a_run_refuses_records_that_are_no_list_and_lessons_for_another_networks
     for key in (stranger, "readout0"):
         with pytest.raises(sf.InvalidValue, match="run: teach"):
             net.run(1.0, teach={key: sf.Teaching(np.zeros((9, 1)), np.zeros((9, 1)))})
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.array([[1.0, -1.0]]), sf.normal(0.0, 1.0)])
+def test_a_negative_conductance_is_refused(weight):
+    """Regression: v ran to 1e132 mV without a word."""
+    net = sf.Network(dt=0.1)
+    pre, post = net.population(1, sf.Poisson()), net.population(2, sf.COBA())
+    with pytest.raises(sf.InvalidValue, match=r"connect: weight: must be >= 0 for a Conductance, got -.*e_reversal below rest"):
+        for _ in range(20):  # one draw of a distribution in a thousand has no negative number
+            net.connect(pre, post, sf.AllToAll(), weight=weight, synapse=sf.Conductance())
+    net.connect(pre, post, sf.AllToAll(), weight=0.0, synapse=sf.Conductance(e_reversal=-80.0))
+    net.connect(pre, post, sf.AllToAll(), weight=weight, synapse=sf.Exponential())
