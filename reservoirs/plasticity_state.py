@@ -201,15 +201,15 @@ def checked_release(modulator: Modulator, release: Release) -> tuple[NDArray[np.
 
     Raises       InvalidValue
     """
+    if not isinstance(release, Release):
+        raise InvalidValue("run: release", release, "a Release for each modulator", "e.g. {modulator: Release([100.0], 1.0)}")
     times = np.atleast_1d(np.asarray(release.times, dtype=np.float64))
-    if times.ndim != 1 or not np.isfinite(times).all() or (times < 0).any() or (np.diff(times) < 0).any():
-        raise InvalidValue("Release.times", times, "finite, >= 0 ms and ascending, shape (n,)")
     amounts = np.asarray(release.amounts, dtype=np.float64)
     shape = (len(times), modulator.size)
     if amounts.shape in ((), times.shape):
         amounts = np.broadcast_to(amounts[..., None], shape)
-    if amounts.shape != shape or not np.isfinite(amounts).all():
-        raise InvalidValue("Release.amounts", f"shape {amounts.shape}", f"finite: a number, of shape {times.shape} or {shape}")
+    if amounts.shape != shape:
+        raise InvalidValue("Release.amounts", f"shape {amounts.shape}", f"a number, of shape {times.shape} or {shape}")
     return times, amounts
 
 

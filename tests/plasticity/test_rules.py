@@ -1,5 +1,6 @@
 """Rules for synapses against closed forms and against the published tables of their specifications."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -204,6 +205,30 @@ def test_a_modulator_is_required_by_rules_that_need_one_and_refused_by_others():
         net.connect(b, a, p=1.0, weight=1.0, plasticity=sf.STDP())
 
 
+@pytest.mark.parametrize("cls", [sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Deferred, sf.RewardModulated])
+@pytest.mark.parametrize("name", ["bounds", "pairing", "rule"])
+@pytest.mark.parametrize("part", [None, 3, "hard", sf.HardBounds, sf.NearestPair, sf.STDP])
+def test_a_part_that_is_no_part_is_refused_when_the_rule_is_made(cls, name, part):
+    if name in {field.name for field in dataclasses.fields(cls)}:
+        kinds = "(Bounds|Pairing|SynapticRule)"
+        with pytest.raises(sf.InvalidValue, match=rf"{cls.__name__}\.{name}: must be a {kinds}, got") as error:
+            cls(**{name: part})
+        fits = {sf.HardBounds: "bounds", sf.NearestPair: "pairing", sf.STDP: "rule"}
+        assert ("make one" in str(error.value)) == (fits.get(part) == name)
+
+
+@pytest.mark.parametrize("cls", [sf.RewardModulated, sf.Deferred])
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [(lambda: sf.Deferred(bounds=sf.Unbounded()), "wraps no other"), (lambda: sf.Oja(), "without bounds changes weights"),
+     (lambda: sf.RewardModulated(bounds=sf.Unbounded()), "wraps no other"), (lambda: sf.TsodyksMarkram(), "without bounds")],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_wrapped_is_refused_when_it_is(cls, inner, message):
+    """Regression: it failed in the compiler, or lost what it does."""
+    with pytest.raises(sf.InvalidValue, match=rf"{cls.__name__}\.rule: .*{message}"):
+        cls(rule=inner())
+
+
 @pytest.mark.parametrize("cls", [sf.RewardModulated, sf.Deferred])
 def test_a_wrapped_rule_must_not_have_bounds_of_its_own(cls):
     with pytest.raises(sf.InvalidValue, match=rf"{cls.__name__}\.rule.*Unbounded"):
@@ -221,8 +246,9 @@ def test_a_modulator_that_makes_no_sense_is_refused(options, field):
 
 @pytest.mark.parametrize(
     ("times", "amounts", "field"),
-    [([5.0, 1.0], 1.0, "Release.times"), ([-1.0], 1.0, "Release.times"), ([1.0], [1.0, 2.0], "Release.amounts"),
-     ([1.0], float("nan"), "Release.amounts")],
+    [([5.0, 1.0], 1.0, "Release.times"), ([-1.0], 1.0, "Release.times"), ("a", 1.0, "Release.times"),
+     ([[1.0]], 1.0, r"Release.times: .*shape \(1, 1\)"), ([1.0], [1.0, 2.0], r"Release.amounts: .*shape \(2,\)"),
+     ([1.0], float("nan"), "Release.amounts: must be finite numbers, got nan"), ([1.0], "a", "Release.amounts")],
 )  # fmt: skip
 def test_a_release_that_makes_no_sense_is_refused(times, amounts, field):
     net = sf.Network(dt=1.0)

@@ -18,7 +18,9 @@ RULES = {
     "multiplicative": lambda: sf.STDP(bounds=sf.SoftBounds(low=-1.0, high=2.0), potentiation=0.1, tau_plus=7.0),
     "power": lambda: sf.STDP(bounds=sf.PowerBounds(high=2.0, mu=0.3), depression=0.2, tau_minus=35.0),
     "nearest": lambda: sf.STDP(bounds=sf.Unbounded(), pairing=sf.NearestPair(), potentiation=0.2),
-    "triplet": lambda: sf.TripletSTDP(a3_minus=0.01, a2_plus=0.03, a3_plus=0.05, a2_minus=0.04),
+    "triplet": lambda: sf.TripletSTDP(
+        a3_minus=0.01, a2_plus=0.03, a3_plus=0.05, a2_minus=0.04, bounds=sf.HardBounds(high=2.0)
+    ),
     "nearest triplet": lambda: sf.TripletSTDP(pairing=sf.NearestPair(), a3_plus=0.2, bounds=sf.HardBounds(high=3.0)),
     "inhibitory": lambda: sf.InhibitorySTDP(rate=20.0, learning_rate=0.05, bounds=sf.HardBounds(high=2.0)),
     "oja": lambda: sf.Oja(learning_rate=1e-3),
@@ -26,7 +28,9 @@ RULES = {
     "short-term": lambda: sf.TsodyksMarkram(tau_rec=40.0, tau_fac=30.0, utilisation=0.4),
 }
 REWARDED = {
-    "rewarded": lambda: sf.RewardModulated(rule=sf.STDP(bounds=sf.Unbounded(), potentiation=0.3), eligibility=2.0),
+    "rewarded": lambda: sf.RewardModulated(
+        rule=sf.STDP(bounds=sf.Unbounded(), potentiation=0.3), eligibility=2.0, bounds=sf.HardBounds(high=2.0)
+    ),
     "rewarded triplets": lambda: sf.RewardModulated(
         rule=sf.TripletSTDP(bounds=sf.Unbounded(), a2_plus=0.2), eligibility=30.0, bounds=sf.HardBounds(low=-1.0, high=3.0)
     ),
