@@ -252,12 +252,12 @@ class Plastic:
         for third in self.thirds.values():
             third.end(t)
         for p in self.projections:
-            every = round(p.plasticity.consolidate_every / self.dt)
+            every = p.plasticity.consolidate_every(self.dt)
             if every and (t + 1) % every == 0:
                 for synapse in self.synapses[p]:
                     synapse.consolidate(t + 1)
         for (rule, _), third in self.thirds.items():
-            if (t + 1) % round(rule.consolidate_every / self.dt) == 0:
+            if (t + 1) % rule.consolidate_every(self.dt) == 0:
                 third.begin_again(t + 1)
         for scaled in self.network.scaled:
             if (t + 1) % scaled.every == 0:

@@ -110,6 +110,7 @@ class PoissonInput(Drive):
             raise InvalidValue("PoissonInput.n", self.n, "a whole number >= 0")
         if not isinstance(self.synapse, Synapse):
             raise InvalidValue("PoissonInput.synapse", self.synapse, "a synapse kind", "e.g. Exponential(tau_syn=5.0)")
+        self.synapse.check_weight("PoissonInput.weight", self.weight)
 
     def lower(self, index: Index, dt: float, seed: int, stream: int) -> PoissonInputStep:
         mean = self.rate * self.n * dt * 1e-3

@@ -31,6 +31,9 @@ class Synapse(Parameters):
         """The state at time 0, a NamedTuple."""
         raise NotImplementedError
 
+    def check_weight(self, field: str, weight: Any) -> None:
+        """Refuse a weight, a number or an array, that this kind cannot have; raises InvalidValue naming `field`."""
+
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal for synapses that can share one state."""

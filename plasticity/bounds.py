@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba.extending import overload
 
 from ..neurons import InvalidValue, Parameters, parameter
@@ -46,6 +47,9 @@ class Bounds(Parameters):
     def discretise(self) -> Any:
         """What compiled code sees."""
         raise NotImplementedError
+
+    def check_weight(self, field: str, weight: Any) -> None:
+        """Refuse weights to start with, a number or an array, that lie outside; raises InvalidValue naming `field`."""
 
 
 class UnboundedStep(NamedTuple):
@@ -89,6 +93,14 @@ class _Between(Bounds):
     def check(self) -> None:
         if self.low >= self.high:
             raise InvalidValue(f"{type(self).__name__}.low", self.low, f"< high = {self.high}")
+
+    def check_weight(self, field: str, weight: Any) -> None:
+        slack = 1e-9 * (self.high - self.low)  # 3 * 0.1 is within 0.3
+        weight = np.asarray(weight)
+        outside = weight[(weight < self.low - slack) | (weight > self.high + slack)]
+        if outside.size:
+            legal = f"within the rule's {type(self).__name__} from {self.low:g} to {self.high:g}"
+            raise InvalidValue(field, float(outside[0]), legal, "clip the weights or widen the bounds")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

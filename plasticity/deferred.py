@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import InvalidValue, parameter
+from ..neurons import parameter, steps_in
 from .bounds import Bounds, HardBounds, Unbounded, potentiate
-from .local import Moment, SynapticRule, on_post, on_pre, spike_post, spike_pre
+from .local import Moment, SynapticRule, check_inner, on_post, on_pre, spike_post, spike_pre
 from .stdp import STDP
 
 __all__ = ["Collected", "Deferred", "DeferredStep"]
@@ -64,7 +64,7 @@ class Deferred(SynapticRule):
                  keep     in [0, 1]: the part of the change that goes on acting
                  bounds   of the weight
     State        weight and change per synapse; traces of `rule`
-    Raises       InvalidValue for a rule with bounds
+    Raises       InvalidValue for a rule with bounds, without any, or that wraps another
     Source       Izhikevich 2006, doi:10.1162/089976606775093882 (its published program)
     Deviations   none
     """
@@ -76,8 +76,7 @@ class Deferred(SynapticRule):
     bounds: Bounds = dataclasses.field(default_factory=lambda: HardBounds(high=10.0))
 
     def check(self) -> None:
-        if not isinstance(getattr(self.rule, "bounds", None), Unbounded):
-            raise InvalidValue("Deferred.rule", self.rule, "a rule with bounds=Unbounded()", "bound the weight here")
+        check_inner("Deferred.rule", self.rule)
 
     def discretise(self, dt: float) -> DeferredStep:
         return DeferredStep(self.rule.discretise(dt), self.bounds.discretise(), 0.0, self.drift, self.keep)
@@ -92,7 +91,6 @@ class Deferred(SynapticRule):
         """Nothing collected yet."""
         return Collected(weight, np.zeros_like(weight))
 
-    @property
-    def consolidate_every(self) -> float:
-        """ms between steps of the weights."""
-        return self.every
+    def consolidate_every(self, dt: float) -> int:
+        """Steps of `dt` ms between steps of the weights."""
+        return steps_in("Deferred.every", self.every, dt)

@@ -29,12 +29,14 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from ..neurons import Parameters
+from ..neurons import InvalidValue, Parameters
 from ..neurons.model import method_of
+from .bounds import Bounds, Unbounded
+from .pairing import Pairing
 
 __all__ = [
-    "Moment", "NoTraces", "SynapticRule", "Weight", "after_post", "after_pre", "consolidate", "fade", "has_method",
-    "on_post", "on_pre", "spike_post", "spike_pre", "transmitted", "weight_of",
+    "Moment", "NoTraces", "SynapticRule", "Weight", "after_post", "after_pre", "check_inner", "consolidate", "fade",
+    "has_method", "on_post", "on_pre", "spike_post", "spike_pre", "transmitted", "weight_of",
 ]  # fmt: skip
 
 
@@ -61,7 +63,26 @@ class Moment(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class SynapticRule(Parameters):
-    """Base of rules that change synapses in the event loop."""
+    """Base of rules that change synapses in the event loop.
+
+    Fields called `bounds`, `pairing` and `rule` hold a Bounds, a Pairing and a SynapticRule.
+    """
+
+    def __post_init__(self) -> None:
+        kinds = {"bounds": (Bounds, "HardBounds()"), "pairing": (Pairing, "EveryPair()"), "rule": (SynapticRule, "STDP()")}
+        for name, (kind, example) in kinds.items():
+            part: Any = getattr(self, name, None)
+            if name in {field.name for field in dataclasses.fields(self)} and not isinstance(part, kind):
+                meant = isinstance(part, type) and issubclass(part, kind)
+                fix = f"make one: {part.__name__}()" if meant else f"e.g. {example}"
+                raise InvalidValue(f"{type(self).__name__}.{name}", part, f"a {kind.__name__}", fix)
+        super().__post_init__()
+
+    def check_weight(self, field: str, weight: Any) -> None:
+        """Refuse weights to start with, a number or an array, that lie outside the bounds; raises InvalidValue."""
+        bounds = getattr(self, "bounds", None)
+        if isinstance(bounds, Bounds):
+            bounds.check_weight(field, weight)
 
     def discretise(self, dt: float) -> Any:
         """The step of this rule at `dt` ms."""
@@ -89,10 +110,24 @@ class SynapticRule(Parameters):
         """Time constant of the eligibility, ms, if a modulator turns it into weight changes; else None."""
         return None
 
-    @property
-    def consolidate_every(self) -> float:
-        """ms between calls of the step's `consolidate(synapse, moment) -> synapse`; 0 for never."""
-        return 0.0
+    def consolidate_every(self, dt: float) -> int:
+        """Steps of `dt` ms between calls of the step's `consolidate(synapse, moment) -> synapse`; 0 for never."""
+        return 0
+
+
+def check_inner(field: str, rule: SynapticRule) -> None:
+    """Refuse a rule that cannot give its changes to another one, which is asked for them at a weight of 0.
+
+    Raises       InvalidValue unless it has no bounds, and holds nothing but a weight
+    """
+    bounds, legal = getattr(rule, "bounds", None), "a rule with bounds=Unbounded()"
+    if isinstance(bounds, Bounds) and not isinstance(bounds, Unbounded):
+        raise InvalidValue(field, rule, legal, "bound the weight here")
+    if bounds is None:
+        fix = "one without bounds changes weights by what they are; e.g. STDP(bounds=Unbounded())"
+        raise InvalidValue(field, rule, legal, fix)
+    if not isinstance(rule.initial_synapse(np.zeros(0)), Weight):
+        raise InvalidValue(field, rule, f"{legal} that wraps no other", "give it the inner rule, e.g. STDP(bounds=Unbounded())")
 
 
 def has_method(step: Any, name: str) -> bool:

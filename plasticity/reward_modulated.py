@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..neurons import InvalidValue, parameter
 from .bounds import Bounds, HardBounds, Unbounded, potentiate
-from .local import Moment, SynapticRule, on_post, on_pre, spike_post, spike_pre
+from .local import Moment, SynapticRule, check_inner, on_post, on_pre, spike_post, spike_pre
 from .stdp import STDP
 
 __all__ = ["Eligible", "RewardModulated", "RewardModulatedStep"]
@@ -78,7 +78,7 @@ class RewardModulated(SynapticRule):
                  tau_eligibility   ms, > 0
                  bounds            of the weight: HardBounds or Unbounded
     State        base and eligibility per synapse (float64); traces of `rule`; level and integral of the modulator
-    Raises       InvalidValue for a rule with bounds or soft bounds of the weight
+    Raises       InvalidValue for a rule with bounds, without any, or that wraps another; for soft bounds of the weight
     Source       Izhikevich 2007, doi:10.1093/cercor/bhl152; Frémaux & Gerstner 2016, doi:10.3389/fncir.2015.00085
     Deviations   M is held over a step; the bounds act when a synapse is touched by a spike, not between, so that a weight
                  which would have left and come back is not clipped; every weight that acts is inside
@@ -89,8 +89,7 @@ class RewardModulated(SynapticRule):
     bounds: Bounds = dataclasses.field(default_factory=HardBounds)
 
     def check(self) -> None:
-        if not isinstance(getattr(self.rule, "bounds", None), Unbounded):
-            raise InvalidValue("RewardModulated.rule", self.rule, "a rule with bounds=Unbounded()", "bound the weight here")
+        check_inner("RewardModulated.rule", self.rule)
         if not isinstance(self.bounds, HardBounds | Unbounded):
             raise InvalidValue("RewardModulated.bounds", self.bounds, "HardBounds or Unbounded")
 
@@ -117,7 +116,6 @@ class RewardModulated(SynapticRule):
         """Time constant of the eligibility, ms."""
         return self.eligibility
 
-    @property
-    def consolidate_every(self) -> float:
-        """ms after which the integral begins anew, on whole ms."""
-        return float(max(1, math.floor(_EPOCH * self.eligibility)))
+    def consolidate_every(self, dt: float) -> int:
+        """Steps of `dt` ms after which the integral begins anew."""
+        return max(1, math.floor(_EPOCH * self.eligibility / dt + 1e-6))

@@ -108,13 +108,15 @@ class FixedInDegree(Connectivity):
         pre, post = self._drawn(n_pre, itself[first:last], rng)
         return _sorted(pre.ravel(), (post + first).ravel())
 
-    def _drawn(self, n_pre: int, itself: Pre, rng: np.random.Generator) -> tuple[Pre, Post]:
-        """Both ends of the synapses onto len(itself) neurons, shape (neurons, k)."""
+    def _drawn(
+        self, n_pre: int, itself: Pre, rng: np.random.Generator, names: tuple[str, str] = ("in-degree", "presynaptic")
+    ) -> tuple[Pre, Post]:
+        """Both ends of the synapses onto len(itself) neurons, shape (neurons, k); `names` are for the error."""
         n_post = len(itself)
         barred = (itself >= 0) & (not self.autapses)  # who has a presynaptic neuron that it must not hear
         choices = n_pre - int(barred.any())
         if self.k > 0 and (choices < 1 or (not self.multapses and self.k > choices)):
-            raise InvalidValue("connect: in-degree k", self.k, f"<= {choices} distinct presynaptic neurons")
+            raise InvalidValue(f"connect: {names[0]} k", self.k, f"<= {choices} distinct {names[1]} neurons")
         if self.multapses:
             others = max(choices, 1) if barred.all() or not barred.any() else (n_pre - barred)[:, None]
             pre = rng.integers(0, others, (n_post, self.k))
@@ -160,7 +162,7 @@ class FixedOutDegree(Connectivity):
         own = np.full(n_pre, -1, np.int64)  # which postsynaptic neuron each presynaptic one is itself
         own[itself[itself >= 0]] = np.flatnonzero(itself >= 0)
         mirrored = FixedInDegree(self.k, self.autapses, self.multapses)
-        post, pre = mirrored._drawn(n_post, own[first:last], rng)
+        post, pre = mirrored._drawn(n_post, own[first:last], rng, ("out-degree", "postsynaptic"))
         return (pre + first).ravel(), np.sort(post, axis=1).ravel()
 
 
@@ -231,11 +233,15 @@ class Pairs(Connectivity):
 
     def __init__(self, pre: ArrayLike, post: ArrayLike) -> None:
         first, second = np.asarray(pre), np.asarray(post)
-        if first.ndim != 1 or first.shape != second.shape:
-            raise InvalidValue("Pairs.post", f"shape {second.shape}", f"pre's shape {first.shape}, one-dimensional")
+        if first.ndim != 1:
+            raise InvalidValue("Pairs.pre", f"shape {first.shape}", "of shape (synapses,)")
+        if first.shape != second.shape:
+            raise InvalidValue("Pairs.post", f"shape {second.shape}", f"pre's shape {first.shape}")
         for name, index in (("pre", first), ("post", second)):
-            if index.size and (not np.issubdtype(index.dtype, np.integer) or index.min() < 0):
-                raise InvalidValue(f"Pairs.{name}", index.min(), "whole numbers >= 0")
+            if index.size and not np.issubdtype(index.dtype, np.integer):
+                raise InvalidValue(f"Pairs.{name}", f"{index.dtype} {index.flat[0]}", "whole numbers >= 0")
+            if index.size and index.min() < 0:
+                raise InvalidValue(f"Pairs.{name}", int(index.min()), "whole numbers >= 0")
         self.pre, self.post = first.astype(np.int64), second.astype(np.int64)
 
     def expected(self, n_pre: int, n_post: int) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..neurons import Distribution, InvalidValue
 from .connectivity import AllToAll, OneToOne, Pairs
+from .plasticity_state import rule_name
 
 __all__ = ["check_identity", "identity"]
 
@@ -48,15 +49,9 @@ def _lines(simulation: Any) -> Iterator[str]:
             for projection in link.projections:
                 _hash_wiring(projection, wiring)
             source, target = (simulation.groups[g].name for g in (link.group, simulation.receptors[link.receptor].group))
-            yield f"{_named(link.rule)} from {source} to {target}, wiring {wiring.hexdigest()[:16]}"
+            yield f"{rule_name(link.rule)} from {source} to {target}, wiring {wiring.hexdigest()[:16]}"
     for readout in simulation.readouts:
-        yield f"a readout by {_named(readout.rule)}: {readout.channels} channels of {readout.features} neurons"
-
-
-def _named(rule: Any) -> str:
-    """A rule's class, and that of the rule within it."""
-    inner = getattr(rule, "rule", None)
-    return type(rule).__name__ + (f" of {_named(inner)}" if inner is not None else "")
+        yield f"a readout by {rule_name(readout.rule)}: {readout.channels} channels of {readout.features} neurons"
 
 
 def _hash_wiring(projection: Any, digest: Any) -> None:

@@ -202,7 +202,7 @@ class Network:
             raise InvalidValue("connect: modulator", modulator, "None for a rule without a third factor")
         if rule is not None:
             rule.discretise(self.dt)
-            steps_in(f"{type(rule).__name__}.consolidate_every", rule.consolidate_every, self.dt)
+            rule.consolidate_every(self.dt)  # so that an interval which is no multiple of dt is refused
 
     def modulator(self, *, tau: float = 200.0, baseline: float = 0.0, over: Population | None = None) -> Modulator:
         """Add a third factor: a level that jumps when it is released (`run(release=...)`) and decays.

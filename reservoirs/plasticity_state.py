@@ -21,7 +21,7 @@ from .projection import Projection
 
 __all__ = [
     "PlasticPart", "RuleFault", "fault_of", "gathered_link_state", "initial_link_state", "neuron_name", "plastic_part",
-    "weights_of",
+    "rule_name", "weights_of",
 ]  # fmt: skip
 
 _HISTORY = 32  # postsynaptic spikes noted per neuron before all synapses must take note of them
@@ -30,7 +30,7 @@ _TABLE = 1 << 14  # longest table of a trace's decay, steps; beyond, the exponen
 
 
 class RuleFault(SynfireError):
-    """A rule gave a NaN; names the rule, the synapse and the time."""
+    """A rule gave a NaN or infinity; names the rule, the synapse and the time."""
 
 
 def initial_link_state(link: Any, n_post: int, dtype: Any) -> dict[str, NDArray[Any]]:
@@ -78,6 +78,7 @@ def plastic_part(
     """A thread's share of all plastic links."""
     numbers = [number for number, link in enumerate(simulation.links) if link.rule is not None]
     faults = np.zeros((len(numbers), 4), np.int64)
+    faults[:, 1] = 1 << 62  # later than any
     links = [
         _link(simulation, number, me, state, queues, rings, groups, fault)
         for number, fault in zip(numbers, faults, strict=True)
@@ -137,7 +138,7 @@ def _link(
         seen=type(post_tau)(*(np.zeros(room, dtype) for _ in post_tau)),
         settled=np.array([int(state["step"][0])], np.int64),
         third=third,
-        consolidates=round(rule.consolidate_every / dt) or 1 << 62,
+        consolidates=rule.consolidate_every(dt) or 1 << 62,
         every=_every(simulation, link),
         fault=fault,
     )
@@ -155,7 +156,7 @@ def _side_by_side(section: Any) -> bool:
 
 def _every(simulation: Any, link: Any) -> int:
     """How often a link's synapses must be up to date: for its rule's `consolidate`, and for sums that are kept."""
-    every = [round(link.rule.consolidate_every / simulation.dt)]
+    every = [link.rule.consolidate_every(simulation.dt)]
     every += [scaled.every for scaled in simulation.scaled if scaled.projection in link.projections]
     return math.gcd(*every) or 1 << 62
 
@@ -201,15 +202,15 @@ def checked_release(modulator: Modulator, release: Release) -> tuple[NDArray[np.
 
     Raises       InvalidValue
     """
+    if not isinstance(release, Release):
+        raise InvalidValue("run: release", release, "a Release for each modulator", "e.g. {modulator: Release([100.0], 1.0)}")
     times = np.atleast_1d(np.asarray(release.times, dtype=np.float64))
-    if times.ndim != 1 or not np.isfinite(times).all() or (times < 0).any() or (np.diff(times) < 0).any():
-        raise InvalidValue("Release.times", times, "finite, >= 0 ms and ascending, shape (n,)")
     amounts = np.asarray(release.amounts, dtype=np.float64)
     shape = (len(times), modulator.size)
     if amounts.shape in ((), times.shape):
         amounts = np.broadcast_to(amounts[..., None], shape)
-    if amounts.shape != shape or not np.isfinite(amounts).all():
-        raise InvalidValue("Release.amounts", f"shape {amounts.shape}", f"finite: a number, of shape {times.shape} or {shape}")
+    if amounts.shape != shape:
+        raise InvalidValue("Release.amounts", f"shape {amounts.shape}", f"a number, of shape {times.shape} or {shape}")
     return times, amounts
 
 
@@ -255,7 +256,7 @@ def weights_of(simulation: Any, state: Mapping[str, Any], number: int, projectio
 
 
 def fault_of(simulation: Any, parts: Sequence[Sequence[PlasticLink]]) -> RuleFault | None:
-    """The error for the earliest NaN that a rule gave, if any did."""
+    """The error for the earliest NaN or infinity that a rule gave, if any did."""
     found = []
     for me, links in enumerate(parts):
         for link, lowered in zip(links, _plastic(simulation), strict=True):
@@ -270,9 +271,15 @@ def fault_of(simulation: Any, parts: Sequence[Sequence[PlasticLink]]) -> RuleFau
     source = simulation.groups[lowered.group]
     target = simulation.groups[simulation.receptors[lowered.receptor].group]
     return RuleFault(
-        f"plasticity: {type(lowered.rule).__name__} gave NaN at {step * simulation.dt:g} ms for the synapse from "
+        f"plasticity: {rule_name(lowered.rule)} gave NaN or infinity at {step * simulation.dt:g} ms for the synapse from "
         f"{neuron_name(source, pre)} to {neuron_name(target, post)}; check the rule's hooks and its parameters"
     )
+
+
+def rule_name(rule: Any) -> str:
+    """The rule's class, with that of the rule it wraps."""
+    inner = getattr(rule, "rule", None)
+    return type(rule).__name__ + (f"({type(inner).__name__})" if inner is not None else "")
 
 
 def neuron_name(group: Any, k: int) -> str:

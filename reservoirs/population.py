@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..neurons import Drive, InvalidValue, Neuron
+from ..neurons.parameters import as_numbers
 from ..plasticity.contract import Floats, ReadoutRule
 
 __all__ = ["Driven", "Modulator", "Population", "PopulationView", "Readout", "Release", "Scaled", "as_view"]
@@ -30,10 +31,13 @@ class Population:
 
     def __getitem__(self, part: Any) -> PopulationView:
         try:
-            return PopulationView(self, np.atleast_1d(np.arange(self.size, dtype=np.int32)[part]))
+            index = np.atleast_1d(np.arange(self.size, dtype=np.int32)[part])
+            if index.ndim > 1:  # what None, True or a table of neurons gives
+                raise IndexError
         except IndexError:
             legal = f"a whole number from {-self.size} to {self.size - 1}, a list of them, a slice or a mask"
             raise InvalidValue(f"part of population {self.name!r}", part, legal) from None
+        return PopulationView(self, index)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,10 +86,23 @@ class Release:
 
     times     ms of the network's clock, shape (n,), ascending
     amounts   a number, shape (n,), or (n, neurons) for a modulator with a level for each neuron
+
+    Raises       InvalidValue
     """
 
     times: ArrayLike
     amounts: ArrayLike
+
+    def __post_init__(self) -> None:
+        legal = "finite, >= 0 ms and ascending, shape (n,)"
+        times = np.atleast_1d(as_numbers("Release.times", self.times, legal))
+        if times.ndim != 1:
+            raise InvalidValue("Release.times", f"shape {times.shape}", legal)
+        if not np.isfinite(times).all() or (times < 0).any() or (np.diff(times) < 0).any():
+            raise InvalidValue("Release.times", times, legal)
+        amounts = as_numbers("Release.amounts", self.amounts, "finite numbers")
+        if not np.isfinite(amounts).all():
+            raise InvalidValue("Release.amounts", amounts[~np.isfinite(amounts)][0], "finite numbers")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

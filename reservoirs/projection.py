@@ -83,6 +83,9 @@ class Projection:
         shape = len(self.pre_view), len(self.post_view)
         sample = Sampler(rng, len(i))
         weight = _values("connect: weight", sample(self.weight_given), i, j, shape)
+        self.synapse.check_weight("connect: weight", weight)
+        if self.plasticity is not None:
+            self.plasticity.check_weight("connect: weight", weight)
         delay = _values("connect: delay", sample(self.delay_given), i, j, shape)
         steps = _delay_steps(delay, self.dt, drawn=self.delay_given)
         return Drawn(self.pre_view.index[i].astype(np.int64), self.post_view.index[j].astype(np.int64), weight, steps)

@@ -49,6 +49,8 @@ def run(
         taught_rows(readout, teaching, (first + steps) // readout.every - first // readout.every)
     sink: Sink = MemorySink() if stream is None else FileSink(stream)
     interrupted = warned = False
+    if release is not None and not isinstance(release, Mapping):
+        raise InvalidValue("run: release", release, "a dict of modulators", "e.g. {modulator: Release([100.0], 1.0)}")
     for modulator, what in (release or {}).items():
         if modulator not in simulation.modulators:
             raise InvalidValue("run: release", modulator, "by modulators of this network, as `modulator` gave them")

@@ -76,7 +76,7 @@ class Running:
     ) -> Stretch:
         """Run up to `steps` steps; what was observed. Arguments as of `Simulation.advance`.
 
-        Raises       RuleFault if a rule gave a NaN
+        Raises       RuleFault if a rule gave a NaN or infinity
         """
         simulation, first = self._simulation, self.step
         readouts = tuple(self._taught(r, first, steps, teach or {}) for r in range(len(simulation.readouts)))

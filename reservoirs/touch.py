@@ -60,6 +60,31 @@ def _bound(delay: Any, begin: int, end: int, d: int) -> int:
     return begin
 
 
+@register_jitable(forceinline=True)
+def _lost(value: Any) -> bool:
+    """Whether a value is NaN or infinite: then what it differs from itself by is NaN. Two instructions, also on vectors."""
+    nothing = value - value
+    return nothing != nothing
+
+
+@register_jitable
+def _blame(fault: Any, e: int, when: int) -> None:
+    """Keep the earliest fault, of the first synapse: what came of it later says nothing."""
+    if when < fault[1] or (when == fault[1] and e < fault[0]):
+        fault[0] = e
+        fault[1] = when
+        fault[2] = 1
+
+
+@register_jitable
+def _blame_onto(fault: Any, target: Any, j: int, when: int) -> None:
+    """A fault of neuron j's own traces is laid to the first synapse onto it, if there is one."""
+    for e in range(target.size):
+        if target[e] == j:
+            _blame(fault, e, when)
+            return
+
+
 class _Writer:
     """What the source needs to know of a link's type.
 
@@ -73,6 +98,8 @@ class _Writer:
         self.step, self.synapse, self.pre, self.post = at["step"], at["synapse"], at["pre"], at["post"]
         self.modulated = len(at["third"]) > 0
         self.beside = isinstance(at["who"], types.Array)
+        # what is delivered can be lost only where a rule has a say in it; else it is the weight, which is looked at
+        self.delivers = has_method(self.step, "transmitted") or has_method(self.step, "transmit")
 
     @staticmethod
     def each(count: Any, pattern: str) -> str:
@@ -119,11 +146,19 @@ class _Writer:
     def read(self) -> str:
         return f"s = S({self.each(self.synapse, 'Y#[e], ')})"
 
+    @staticmethod
+    def lost(count: Any, pattern: str) -> str:
+        """Whether any field of a bundle is."""
+        return " | ".join(f"lost({pattern.replace('#', str(k))})" for k in range(len(count)))
+
     def store(self) -> str:
         return self.each(self.synapse, "Y#[e] = s[#]; ")
 
     def replay_history(self, indent: int) -> str:
-        """The noted spikes of neuron j since `since` act on synapse s, in the order in which they happened."""
+        """The noted spikes of neuron j since `since` act on synapse s, in the order in which they happened.
+
+        What `blame` does stands here in full: half of a run can be this loop, and a call in it costs a tenth.
+        """
         return _indented(
             f"""n = written[j]; k = n - 1
 while k > 0 and at[j, k - 1] >= since:
@@ -132,7 +167,7 @@ while k < n:
     when = at[j, k]
     s = after_post(step, s, {self.pre_after("when - last")}, Q({self.each(self.post, "h#[j, k], ")}),
                    {self.moment("third.kept[j, k]", "when")})
-    if s[0] != s[0] and fault[2] == 0:
+    if {self.lost(self.synapse, "s[#]")} and when < fault[1]:
         fault[0] = begin + e; fault[1] = when; fault[2] = 1
     k += 1
 """,
@@ -158,7 +193,7 @@ while k < n:
             {self.read()}
             s = after_post(step, s, faint, Q({self.each(self.post, "h#[k], ")}),
                            Moment({"third.kept[k]" if self.modulated else "0.0"}, grown))
-            if s[0] != s[0] and fault[2] == 0:
+            if {self.lost(self.synapse, "s[#]")} and when < fault[1]:
                 fault[0] = begin + e; fault[1] = when; fault[2] = 1
             {self.store()}
         k += 1
@@ -172,10 +207,17 @@ while k < n:
     def _arrive(self) -> str:
         growth = "growth = exp((t - third.begun[0]) * third.rate)" if self.modulated else "now = Moment(0.0, 1.0)"
         now = "now = Moment(integral[j if many else 0], growth)" if self.modulated else "pass"
-        after = "after = spike_pre(step, before)" if len(self.pre) else "pass"
+        after = "pass"
+        if len(self.pre):
+            after = f"""after = spike_pre(step, before)
+                if ({self.lost(self.pre, "after[#]")}) and some.size > 0:
+                    blame(fault, begin, t)"""
         first = self.replay_log(16) if self.beside else ""
         replay = "" if self.beside else f"if newest[j] >= since:\n{self.replay_history(24)}"
         place = "j = base + e" if self.beside else "j = some[e]"
+        broken, found = self.lost(self.synapse, "s[#]"), self.lost(self.synapse, "Y#[e]")
+        if self.delivers:
+            broken, found = f"lost(amount) | {broken}", f"lost(row[{place[4:]}]) | {found}"
         return f"""
 def loop(link, t):
     {self.arrays}
@@ -205,15 +247,16 @@ def loop(link, t):
                     {self.read()}
                     {replay}
                     {now}
-                    row[j] += transmitted(step, s, before, now)
+                    amount = transmitted(step, s, before, now)
+                    row[j] += amount
                     s = after_pre(step, s, before, Q({self.each(self.post, "p#[j], ")}), now)
-                    bad |= s[0] != s[0]
+                    bad |= {broken}
                     {self.store()}
-                if bad and fault[2] == 0:
+                if bad:
                     e = 0
-                    while Y0[e] == Y0[e]:
+                    while not ({found}):
                         e += 1
-                    fault[0] = begin + e; fault[1] = t; fault[2] = 1
+                    blame(fault, begin + e, t)
                 {after}
                 {self.each(self.pre, "X#[d, i] = after[#]; ")}
                 link.last[d, i] = t
@@ -236,6 +279,7 @@ def loop(link, t):
             lines += [f"        {self.each(self.post, f'h#[{index}] = p#[j]; ')}"]
             lines += [f"        after = spike_post(step, Q({self.each(self.post, 'p#[j], ')}))"]
             lines += [f"        {self.each(self.post, 'p#[j] = after[#]; ')}"]
+            lines += [f"        if {self.lost(self.post, 'after[#]')}:", "            blame_onto(fault, target, j, t)"]
         if self.modulated:
             lines += [f"        third.kept[{index}] = integral[j if many else 0]"]
         if self.beside:
@@ -288,6 +332,8 @@ def loop(link, t):
         for e in range(target.size):
             {self.read()}
             s = consolidate(step, s, {now})
+            if {self.lost(self.synapse, "s[#]")}:
+                blame(fault, e, t)
             {self.store()}
         {again}
 """
@@ -298,7 +344,7 @@ def loop(link, t):
             "S": self.synapse.instance_class, "P": self.pre.instance_class, "Q": self.post.instance_class, "faded": _faded,
             "fade": fade, "after_pre": after_pre, "after_post": after_post, "transmitted": transmitted, "bound": _bound,
             "spike_pre": spike_pre, "spike_post": spike_post, "consolidate": consolidate, "Moment": Moment, "exp": math.exp,
-            "np": np,
+            "np": np, "lost": _lost, "blame": _blame, "blame_onto": _blame_onto,
         }  # fmt: skip
         exec(self.source(name), names)
         return names["loop"]

@@ -64,3 +64,9 @@ def test_a_rate_replaced_for_one_stretch_takes_effect():
     other = {source: sf.Poisson(rate=100.0)}
     _, many = simulation.advance(simulation.initial_state(), 1000, spikes_of=everything, inputs=other)
     assert len(many.spikes[0][0]) > 20 * len(few.spikes[0][0])
+
+
+def test_a_negative_conductance_is_refused():
+    with pytest.raises(sf.InvalidValue, match=r"PoissonInput\.weight: must be >= 0 for a Conductance, got -1"):
+        sf.PoissonInput(weight=-1.0, synapse=sf.Conductance())
+    sf.PoissonInput(weight=-1.0)

@@ -1,5 +1,6 @@
 """Rules for synapses against closed forms and against the published tables of their specifications."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -119,6 +120,26 @@ def test_eligibility_lasts_beyond_the_frame_it_is_counted_in():
     assert found - 0.5 == pytest.approx(np.exp(-1.0 / 20.0) * np.exp(-299.0 / 100.0) * held, rel=1e-9)
 
 
+@pytest.mark.parametrize(("eligibility", "dt"), [(0.01, 0.01), (0.05, 0.3), (1e-4, 0.1), (20.0, 0.7), (1000.0, 0.15)])
+def test_eligibilities_of_any_length_turn_into_weight_at_any_dt(eligibility, dt):
+    """Regression: the frame was whole ms, which most dt do not divide and in which a short eligibility loses all digits."""
+    pair = sf.STDP(potentiation=1.0, depression=0.0, bounds=sf.Unbounded())
+    rule = sf.RewardModulated(rule=pair, eligibility=eligibility, bounds=sf.Unbounded())
+    at = 20 * dt  # pair and release in one step
+    found = learnt(rule, [at], [at], dt=dt, duration=2000 * dt, modulator={"tau": 10.0}, release=sf.Release([at], 1.0))
+    spans, ends = np.array([1.0 / 10.0 + 1.0 / eligibility, 1.0 / eligibility]) * dt, 1980
+    held = eligibility * -np.expm1(-spans[1]) * np.expm1(-ends * spans[0]) / np.expm1(-spans[0])
+    assert found - 0.5 == pytest.approx(held, rel=1e-9, abs=1e-15)  # abs: what a weight of 0.5 can hold
+
+
+@pytest.mark.parametrize("dt", [0.3, 0.7])
+def test_an_interval_that_does_not_fit_dt_is_refused_by_the_name_it_was_given(dt):
+    net = sf.Network(dt=dt)
+    a, b = net.population(2, sf.Poisson()), net.population(2, sf.LIF())
+    with pytest.raises(sf.InvalidValue, match=r"Deferred\.every: must be a multiple of dt"):
+        net.connect(a, b, p=1.0, weight=1.0, plasticity=sf.Deferred(every=1.0))
+
+
 def test_short_term_plasticity_has_the_stationary_release_of_its_equations():
     """Depression alone at frequency f: x = (1 - q) / (1 - (1 - U) q) with q = exp(-1/(f tau_rec)), as tau_in -> 0."""
     rule = sf.TsodyksMarkram(utilisation=0.4, tau_rec=200.0, tau_in=1e-3)
@@ -184,6 +205,30 @@ def test_a_modulator_is_required_by_rules_that_need_one_and_refused_by_others():
         net.connect(b, a, p=1.0, weight=1.0, plasticity=sf.STDP())
 
 
+@pytest.mark.parametrize("cls", [sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Deferred, sf.RewardModulated])
+@pytest.mark.parametrize("name", ["bounds", "pairing", "rule"])
+@pytest.mark.parametrize("part", [None, 3, "hard", sf.HardBounds, sf.NearestPair, sf.STDP])
+def test_a_part_that_is_no_part_is_refused_when_the_rule_is_made(cls, name, part):
+    if name in {field.name for field in dataclasses.fields(cls)}:
+        kinds = "(Bounds|Pairing|SynapticRule)"
+        with pytest.raises(sf.InvalidValue, match=rf"{cls.__name__}\.{name}: must be a {kinds}, got") as error:
+            cls(**{name: part})
+        fits = {sf.HardBounds: "bounds", sf.NearestPair: "pairing", sf.STDP: "rule"}
+        assert ("make one" in str(error.value)) == (fits.get(part) == name)
+
+
+@pytest.mark.parametrize("cls", [sf.RewardModulated, sf.Deferred])
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [(lambda: sf.Deferred(bounds=sf.Unbounded()), "wraps no other"), (lambda: sf.Oja(), "without bounds changes weights"),
+     (lambda: sf.RewardModulated(bounds=sf.Unbounded()), "wraps no other"), (lambda: sf.TsodyksMarkram(), "without bounds")],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_wrapped_is_refused_when_it_is(cls, inner, message):
+    """Regression: it failed in the compiler, or lost what it does."""
+    with pytest.raises(sf.InvalidValue, match=rf"{cls.__name__}\.rule: .*{message}"):
+        cls(rule=inner())
+
+
 @pytest.mark.parametrize("cls", [sf.RewardModulated, sf.Deferred])
 def test_a_wrapped_rule_must_not_have_bounds_of_its_own(cls):
     with pytest.raises(sf.InvalidValue, match=rf"{cls.__name__}\.rule.*Unbounded"):
@@ -201,8 +246,9 @@ def test_a_modulator_that_makes_no_sense_is_refused(options, field):
 
 @pytest.mark.parametrize(
     ("times", "amounts", "field"),
-    [([5.0, 1.0], 1.0, "Release.times"), ([-1.0], 1.0, "Release.times"), ([1.0], [1.0, 2.0], "Release.amounts"),
-     ([1.0], float("nan"), "Release.amounts")],
+    [([5.0, 1.0], 1.0, "Release.times"), ([-1.0], 1.0, "Release.times"), ("a", 1.0, "Release.times"),
+     ([[1.0]], 1.0, r"Release.times: .*shape \(1, 1\)"), ([1.0], [1.0, 2.0], r"Release.amounts: .*shape \(2,\)"),
+     ([1.0], float("nan"), "Release.amounts: must be finite numbers, got nan"), ([1.0], "a", "Release.amounts")],
 )  # fmt: skip
 def test_a_release_that_makes_no_sense_is_refused(times, amounts, field):
     net = sf.Network(dt=1.0)

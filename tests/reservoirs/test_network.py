@@ -260,7 +260,7 @@ def test_what_is_shown_to_a_network_is_not_changed(net):
     assert np.isfinite(net.projections[0].weight).all()
 
 
-@pytest.mark.parametrize("part", [20, [1, 20], 1.5, "a", -11])
+@pytest.mark.parametrize("part", [20, [1, 20], 1.5, "a", -11, None, True, [[0, 1], [2, 3]]])
 def test_a_part_that_a_population_does_not_have_is_refused(part):
     cells = sf.Network(dt=0.5).population(10, sf.LIF(), name="ten")
     with pytest.raises(sf.InvalidValue, match=r"part of population 'ten': must be a whole number from -10 to 9"):
@@ -318,3 +318,37 @@ def test_what_is_recorded_belongs_to_the_network():
 def test_names_are_texts_and_initial_states_have_names(options):
     with pytest.raises(sf.InvalidValue, match=next(iter(options))):
         sf.Network(dt=0.5).population(3, sf.LIF(), **options)
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.array([[1.0, -1.0]]), sf.normal(0.0, 1.0)])
+def test_a_negative_conductance_is_refused(weight):
+    """Regression: v ran to 1e132 mV without a word."""
+    net = sf.Network(dt=0.1)
+    pre, post = net.population(1, sf.Poisson()), net.population(2, sf.COBA())
+    with pytest.raises(sf.InvalidValue, match=r"connect: weight: must be >= 0 for a Conductance, got -.*e_reversal below rest"):
+        for _ in range(20):  # one draw of a distribution in a thousand has no negative number
+            net.connect(pre, post, sf.AllToAll(), weight=weight, synapse=sf.Conductance())
+    net.connect(pre, post, sf.AllToAll(), weight=0.0, synapse=sf.Conductance(e_reversal=-80.0))
+    net.connect(pre, post, sf.AllToAll(), weight=weight, synapse=sf.Exponential())
+
+
+@pytest.mark.parametrize("weight", [5.0, np.array([[0.05, 5.0]]), sf.uniform(4.0, 5.0), -1.0])
+def test_weights_outside_the_bounds_of_their_rule_are_refused(weight):
+    """Regression: they were clipped at their first spike, and not before."""
+    net = sf.Network(dt=0.1)
+    pre, post = net.population(1, sf.Poisson()), net.population(2, sf.LIF())
+    rule = sf.STDP(bounds=sf.HardBounds(high=0.1))
+    with pytest.raises(sf.InvalidValue, match=r"connect: weight: .*HardBounds from 0 to 0\.1, got .*; clip the weights or widen"):
+        net.connect(pre, post, sf.AllToAll(), weight=weight, plasticity=rule)
+    net.connect(pre, post, sf.AllToAll(), weight=weight, plasticity=sf.STDP(bounds=sf.Unbounded()))
+    net.connect(pre, post, sf.AllToAll(), weight=0.2 - 0.1 + 1e-17, plasticity=rule)
+    net.connect(pre, post, sf.AllToAll(), weight=0.1 * 3, plasticity=sf.STDP(bounds=sf.HardBounds(high=0.3)))  # rounded
+
+
+@pytest.mark.parametrize("release", [[1], "a", {"m": 3.0}])
+def test_a_release_of_another_kind_is_refused(net, release):
+    modulator = net.modulator(tau=10.0)
+    net.population(1, sf.LIF())
+    given = {modulator: release["m"]} if isinstance(release, dict) else release
+    with pytest.raises(sf.InvalidValue, match="run: release: must be a"):
+        net.run(1.0, release=given)

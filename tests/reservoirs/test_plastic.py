@@ -1,6 +1,9 @@
 """Plastic synapses in the event loop equal the plain-Python ones, bit for bit, whatever the threads, chunks and stops."""
 
+import dataclasses
 import hashlib
+import re
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,7 +18,9 @@ RULES = {
     "multiplicative": lambda: sf.STDP(bounds=sf.SoftBounds(low=-1.0, high=2.0), potentiation=0.1, tau_plus=7.0),
     "power": lambda: sf.STDP(bounds=sf.PowerBounds(high=2.0, mu=0.3), depression=0.2, tau_minus=35.0),
     "nearest": lambda: sf.STDP(bounds=sf.Unbounded(), pairing=sf.NearestPair(), potentiation=0.2),
-    "triplet": lambda: sf.TripletSTDP(a3_minus=0.01, a2_plus=0.03, a3_plus=0.05, a2_minus=0.04),
+    "triplet": lambda: sf.TripletSTDP(
+        a3_minus=0.01, a2_plus=0.03, a3_plus=0.05, a2_minus=0.04, bounds=sf.HardBounds(high=2.0)
+    ),
     "nearest triplet": lambda: sf.TripletSTDP(pairing=sf.NearestPair(), a3_plus=0.2, bounds=sf.HardBounds(high=3.0)),
     "inhibitory": lambda: sf.InhibitorySTDP(rate=20.0, learning_rate=0.05, bounds=sf.HardBounds(high=2.0)),
     "oja": lambda: sf.Oja(learning_rate=1e-3),
@@ -23,7 +28,9 @@ RULES = {
     "short-term": lambda: sf.TsodyksMarkram(tau_rec=40.0, tau_fac=30.0, utilisation=0.4),
 }
 REWARDED = {
-    "rewarded": lambda: sf.RewardModulated(rule=sf.STDP(bounds=sf.Unbounded(), potentiation=0.3), eligibility=2.0),
+    "rewarded": lambda: sf.RewardModulated(
+        rule=sf.STDP(bounds=sf.Unbounded(), potentiation=0.3), eligibility=2.0, bounds=sf.HardBounds(high=2.0)
+    ),
     "rewarded triplets": lambda: sf.RewardModulated(
         rule=sf.TripletSTDP(bounds=sf.Unbounded(), a2_plus=0.2), eligibility=30.0, bounds=sf.HardBounds(low=-1.0, high=3.0)
     ),
@@ -148,5 +155,97 @@ def test_a_rule_that_gives_nan_stops_the_run_and_is_named_with_synapse_and_time(
     kick = net.population(1, sf.SpikeList(times=[16.0, 18.0], neurons=[0, 0]))
     net.connect(kick, cell, sf.AllToAll(), weight=100.0)
     net.connect(played, cell, sf.Pairs([1], [2]), weight=0.5, delay=3.0, plasticity=NaNRule())
-    with pytest.raises(sf.RuleFault, match=r"NaNRule gave NaN at 23 ms.*spikelist0\[1\] to lif1\[2\]"):
+    with pytest.raises(sf.RuleFault, match=r"NaNRule gave NaN or infinity at 23 ms.*spikelist0\[1\] to lif1\[2\]"):
         net.run(100.0, progress=False)
+
+
+class Trace(NamedTuple):
+    x: Any
+
+
+class BadStep(NamedTuple):
+    """Additive, but what the hook of number `hook` gives is `bad`."""
+
+    hook: int
+    bad: float
+
+    def on_pre(self, weight, pre, post):
+        return weight + (self.bad if self.hook == 0 else 0.0)
+
+    def on_post(self, weight, pre, post):
+        return weight + (self.bad if self.hook == 1 else 0.0)
+
+    def transmit(self, weight, pre):
+        return self.bad if self.hook == 2 else weight
+
+    def spike_pre(self, pre):
+        return Trace(pre.x + (self.bad if self.hook == 3 else 1.0))
+
+    def spike_post(self, post):
+        return Trace(post.x + (self.bad if self.hook == 4 else 1.0))
+
+    def consolidate(self, synapse, moment):
+        return type(synapse)(self.bad if self.hook == 5 else synapse.weight)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class BadRule(sf.SynapticRule):
+    hook: int = -1
+    bad: float = 0.0
+    bounds: sf.Bounds = dataclasses.field(default_factory=sf.Unbounded)
+
+    def discretise(self, dt):
+        return BadStep(self.hook, self.bad)
+
+    def pre_traces(self):
+        return Trace(20.0)
+
+    def post_traces(self):
+        return Trace(20.0)
+
+    def consolidate_every(self, dt):
+        return 45
+
+
+WHEN = {"on_pre": 11.0, "on_post": 22.0, "transmit": 11.0, "spike_pre": 11.0, "spike_post": 22.0, "consolidate": 45.0}
+
+
+def badly(rule, modulated=False, *, how=None, threads=1):
+    """Spikes of played[1] arrive at 11 and 31 ms; neuron 2 fires at 22 ms."""
+    net = sf.Network(dt=1.0)
+    played = net.population(2, sf.SpikeList(times=[10.0, 30.0], neurons=[1, 1]))
+    cell = net.population(3, sf.LIF())
+    kick = net.population(1, sf.SpikeList(times=[20.0], neurons=[0]))
+    net.connect(kick, cell[2:], sf.AllToAll(), weight=100.0, delay=1.0, synapse=sf.Delta())
+    modulator = net.modulator(baseline=0.1) if modulated else None
+    how = how or sf.Pairs([1], [2])
+    net.connect(played, cell, how, weight=0.5, delay=1.0, plasticity=rule, modulator=modulator)
+    net.run(50.0, threads=threads, progress=False)
+
+
+@pytest.mark.filterwarnings("ignore:threads")
+@pytest.mark.parametrize("hook", WHEN)
+def test_nan_and_infinity_from_any_hook_stop_the_run_at_the_step_in_which_they_were_given(hook):
+    """Regression: only the first field of a synapse was looked at, and not what it delivers: NaN went on unseen."""
+    number = list(WHEN).index(hook)
+    for bad in (float("nan"), float("inf"), -float("inf")):
+        for how, threads in ((None, 1), (sf.AllToAll(), 1), (sf.AllToAll(), 3)):
+            with pytest.raises(sf.RuleFault, match=rf"BadRule gave NaN or infinity at {WHEN[hook]:g} ms") as fault:
+                badly(BadRule(hook=number, bad=bad), how=how, threads=threads)
+            row = r"spikelist0\[1\] to lif1\[2\]"
+            if how is not None and hook in ("on_pre", "transmit", "spike_pre"):  # the first synapse of the row
+                row = r"spikelist0\[1\] to lif1\[0\]"
+            elif how is not None and hook in ("spike_post",):  # the first onto the neuron
+                row = r"spikelist0\[0\] to lif1\[2\]"
+            elif how is not None:
+                row = r"spikelist0\[[01]\] to lif1\[[02]\]"
+            assert re.search(row, str(fault.value))
+
+
+@pytest.mark.parametrize("hook", ["on_pre", "on_post"])
+@pytest.mark.parametrize("wrap", [sf.Deferred, sf.RewardModulated])
+def test_nan_of_a_wrapped_rule_is_found_when_it_is_given(wrap, hook):
+    """Regression: what is collected was looked at once it had moved the weight, or never."""
+    rule = wrap(rule=BadRule(hook=list(WHEN).index(hook), bad=float("nan")))
+    with pytest.raises(sf.RuleFault, match=rf"{wrap.__name__}\(BadRule\) gave NaN or infinity at {WHEN[hook]:g} ms"):
+        badly(rule, wrap is sf.RewardModulated)
