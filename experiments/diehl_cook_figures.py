@@ -36,9 +36,9 @@ def figures(record: Any) -> dict[str, Any]:
             at = 100.0 * np.arange(20 - values.shape[1] + 1, 21) / 20.0
             (line,) = axis.plot(at, values.mean(0), marker=".", label=f"{n} neurons")
             axis.fill_between(at, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
-    axes[0].axhline(10.0, color="grey", linestyle=":", linewidth=1)
+    axes[0].axhline(10.0, color="grey", linestyle=":", linewidth=1, label="chance")
     axes[0].set(xlabel="training images shown (%)", ylabel="read while learning (%)", ylim=(0, 100))
-    axes[0].legend(frameon=False, loc="lower right")
+    axes[0].legend(frameon=False, loc="center right")
     axes[1].set(xlabel="training images shown (%)", ylabel="spikes per image", ylim=(0, None))
     confusion, axes = plt.subplots(1, len(sizes), figsize=(4.2 * len(sizes), 3.8), layout="constrained", squeeze=False)
     for axis, n in zip(axes[0], sizes, strict=True):

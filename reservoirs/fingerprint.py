@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import sys
 import sysconfig
@@ -62,14 +63,14 @@ def _function(function: FunctionType, seen: set[Any]) -> Iterator[str]:
         yield f"{function.__module__}.{function.__qualname__}"
         return
     seen.add(function)
-    names = sorted(set(_names(function.__code__)))
+    read, attributes = _names(function.__code__)
     yield from _code(function.__code__)
     yield repr(function.__defaults__)
-    for name in names:
+    for name in read:
         if name in function.__globals__:
-            yield from (f"{name} = {line}" for line in _value(function.__globals__[name], names, seen))
+            yield from (f"{name} = {line}" for line in _value(function.__globals__[name], attributes, seen))
     for cell in function.__closure__ or ():
-        yield from _value(cell.cell_contents, names, seen)
+        yield from _value(cell.cell_contents, attributes, seen)
 
 
 def _value(value: Any, names: Iterable[str], seen: set[Any]) -> Iterator[str]:
@@ -112,8 +113,15 @@ def _code(code: CodeType) -> Iterator[str]:
             yield repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant)
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+@cache
+def _names(code: CodeType) -> tuple[list[str], list[str]]:
+    """The global names that some code reads, and the attributes: a field may be called as a global that changes."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD"):
+            found[instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")].add(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            for place, names in zip((True, False), _names(constant), strict=True):
+                found[place].update(names)
+    return sorted(found[True]), sorted(found[False])

@@ -167,6 +167,25 @@ def test_a_value_changed_after_compilation_is_refused_not_ignored(monkeypatch):
         net.run(1.0, progress=False)
 
 
+def test_a_global_called_as_a_field_may_change(monkeypatch):
+    """Regression: a script's loop over v_reset was taken for a change of what self.v_reset reads."""
+    from synfire.neurons.lif import LIFState, LIFStep
+
+    class ResettingStep(LIFStep):
+        def reset(self, state, spiked):
+            return LIFState(self.v_reset if spiked else state.v, state.refractory)
+
+    class Resetting(sf.LIF):
+        def discretise(self, dt):
+            return ResettingStep(*super().discretise(dt))
+
+    net = sf.Network(dt=0.5)
+    net.population(1, Resetting())
+    for value in (1.0, 2.0):
+        monkeypatch.setitem(globals(), "v_reset", value)
+        net.run(1.0, progress=False)
+
+
 def test_a_change_of_the_packages_sources_changes_the_folder(tmp_path, monkeypatch):
     from synfire.reservoirs import fingerprint
 
