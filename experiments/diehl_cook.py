@@ -39,7 +39,7 @@ NORM = 78.0  # sum of the weights onto a neuron, set before every image
 BRIGHT, ENOUGH = 2, 5  # first brightness; spikes without which an image is shown again, brighter
 _LOUDEST = 20
 PAPER = {100: 82.9, 400: 87.0, 1600: 91.9, 6400: 95.0}  # accuracy, %, by excitatory neurons
-RANGE = {100: (75.0, 84.0), 400: (84.0, 90.0)}  # of independent programs after one pass, %
+RANGE = {100: (75.0, 84.0), 400: (84.0, 90.0)}  # what we ask of one pass of 60,000 images, %; not the paper's
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -239,10 +239,11 @@ def run(config: Config, record: Any) -> None:
         record.series(f"spikes/{n}", np.stack([_spikes(parts[n, k]) for k in range(config.seeds)]), units="spikes per image")
         walls = [sum(float(part["cost/wall_s"]) for part in parts[n, k]) for k in range(config.seeds)]
         record.cost(f"wall_time.{n}", walls, note="s of training")
-        if n in RANGE and config.images == "mnist":
+        if n in RANGE and config.images == "mnist" and config.train == 60_000:
             low, high = RANGE[n]
-            claim = f"{n} neurons read {low:g} to {high:g} % of test digits (independent programs, one pass of 60,000 images)"
-            record.check(f"accuracy_{n}", claim, low <= mean[n] <= high, f"{mean[n]:.1f} % after {config.train} images")
+            asked = "after one pass of 60,000 images (our range, not the paper's)"
+            claim = f"{n} neurons read {low:g} to {high:g} % of test digits {asked}"
+            record.check(f"accuracy_{n}", claim, low <= mean[n] <= high, f"{mean[n]:.1f} %")
     record.check("above_chance", "every network reads more than twice chance", min(mean.values()) > 20.0)
     if len(mean) > 1:
         ordered = [mean[n] for n in sorted(mean)]

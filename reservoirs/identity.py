@@ -29,6 +29,8 @@ def check_identity(simulation: Any, state: Any) -> None:
     """Refuse a state that another network left. Raises InvalidValue that says in what they differ."""
     if "network" not in state:
         raise InvalidValue("state['network']", "missing", "there", "it is another network's state, or an older version's")
+    if np.array_equal(state["network"], simulation.identity):
+        return
     found = bytes(np.asarray(state["network"], np.uint8)).decode(errors="replace").splitlines()
     for mine, theirs in zip_longest(_lines(simulation), found, fillvalue="nothing more"):
         if mine != theirs:
