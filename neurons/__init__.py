@@ -3,6 +3,9 @@
 if __name__ != "synfire.neurons":  # from the repository's root a bare `import neurons` would make a second set of classes
     raise ImportError("import this package as synfire.neurons, not as neurons")
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .adaptive_coba import AdaptiveCOBA
 from .adaptive_lif import AdaptiveLIF
 from .adex import AdEx
@@ -22,8 +25,29 @@ from .model import Neuron, Step
 from .parameters import Parameters, parameter
 from .poisson_input import PoissonInput
 from .randomness import check_seed, setup_generator
+from .soft_reset_lif import SoftResetLIF
 from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
+from .surrogate import ArcTan, FastSigmoid, Gaussian, Sigmoid, StraightThrough, Surrogate, Triangular
 from .synapse import Delta, Exponential, Synapse
+
+if TYPE_CHECKING:
+    from .dense import Conv, Dense
+    from .layer import Layer
+    from .normalise import BatchNorm, Count, Dropout, Extend, Flatten
+    from .spiking import Membrane, Recurrent, Spiking, spike
+
+_LAYERS = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
+    "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense", "Dropout": "normalise",
+    "Extend": "normalise", "Flatten": "normalise", "Layer": "layer", "Membrane": "spiking", "Recurrent": "spiking",
+    "Spiking": "spiking", "spike": "spiking",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAYERS:
+        return getattr(importlib.import_module(f".{_LAYERS[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "COBA",
@@ -32,28 +56,47 @@ __all__ = [
     "AdaptiveCOBA",
     "AdaptiveLIF",
     "Alpha",
+    "ArcTan",
+    "BatchNorm",
     "Conductance",
+    "Conv",
+    "Count",
     "Current",
     "Delta",
+    "Dense",
     "Distribution",
     "DoubleExponential",
     "Drive",
+    "Dropout",
     "Exponential",
+    "Extend",
+    "FastSigmoid",
+    "Flatten",
+    "Gaussian",
     "GaussianNoise",
     "HodgkinHuxley",
     "InvalidValue",
     "Izhikevich",
     "Izhikevich2007",
+    "Layer",
+    "Membrane",
     "Neuron",
     "Parameters",
     "Poisson",
     "PoissonInput",
+    "Recurrent",
+    "Sigmoid",
+    "SoftResetLIF",
     "Source",
     "SpikeList",
+    "Spiking",
     "Step",
+    "StraightThrough",
+    "Surrogate",
     "Synapse",
     "SynfireError",
     "TooLarge",
+    "Triangular",
     "UnknownName",
     "UnreadableFile",
     "Value",
@@ -67,6 +110,7 @@ __all__ = [
     "normal",
     "parameter",
     "setup_generator",
+    "spike",
     "steps_in",
     "uniform",
     "where",

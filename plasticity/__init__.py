@@ -1,5 +1,8 @@
 """How weights change: rules for synapses in the event loop and for readouts, each a small verified part."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .bounds import Bounds, HardBounds, PowerBounds, SoftBounds, Unbounded
 from .contract import ReadoutRule
 from .deferred import Deferred
@@ -15,14 +18,38 @@ from .three_factor import PredictionGated, ThreeFactor
 from .triplet_stdp import TripletSTDP
 from .tsodyks_markram import TsodyksMarkram
 
+if TYPE_CHECKING:
+    from .backpropagation_through_time import BPTT
+    from .credit import Batch, Credit, CreditRule
+    from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+
+_IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
+    "BPTT": "backpropagation_through_time", "Batch": "credit", "CountCrossEntropy": "objective", "Credit": "credit",
+    "CreditRule": "credit", "MaxCrossEntropy": "objective", "SquaredError": "objective", "StepCrossEntropy": "objective",
+    "SummedSoftmax": "objective",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _IN_TORCH:
+        return getattr(importlib.import_module(f".{_IN_TORCH[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
+    "BPTT",
     "STDP",
+    "Batch",
     "Bounds",
     "ChannelwiseRecursiveLeastSquares",
+    "CountCrossEntropy",
+    "Credit",
+    "CreditRule",
     "Deferred",
     "EveryPair",
     "HardBounds",
     "InhibitorySTDP",
+    "MaxCrossEntropy",
     "NearestPair",
     "Oja",
     "Pairing",
@@ -32,6 +59,9 @@ __all__ = [
     "RecursiveLeastSquares",
     "RewardModulated",
     "SoftBounds",
+    "SquaredError",
+    "StepCrossEntropy",
+    "SummedSoftmax",
     "SynapticRule",
     "ThreeFactor",
     "TripletSTDP",

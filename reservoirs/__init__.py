@@ -1,5 +1,8 @@
 """What a network is: populations and projections, the event loop that runs them, recording, reservoirs."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .connectivity import (
     AllToAll,
     Connectivity,
@@ -21,10 +24,23 @@ from .result import Result, SpikeData, TraceData
 from .running import Running
 from .simulation import Simulation
 
+if TYPE_CHECKING:
+    from .layered import Feedforward, feedforward
+
+_IN_TORCH = {"Feedforward": "layered", "feedforward": "layered"}  # loaded when first asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name in _IN_TORCH:
+        return getattr(importlib.import_module(f".{_IN_TORCH[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "AllToAll",
     "Connectivity",
     "Driven",
+    "Feedforward",
     "FixedInDegree",
     "FixedOutDegree",
     "FixedProbability",
@@ -50,6 +66,7 @@ __all__ = [
     "Teaching",
     "Trace",
     "TraceData",
+    "feedforward",
     "filtered_spikes",
     "learn_online",
 ]

@@ -14,7 +14,7 @@ import synfire as sf
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["neurons", "plasticity", "reservoirs", "experiments"]  # each may import those before it
-CONTRACT = {"contract", "linear", "local"}  # of plasticity: what a rule is, and its arithmetic; no rule
+CONTRACT = {"contract", "credit", "linear", "local", "objective"}  # of plasticity: what a rule is, and its arithmetic; no rule
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py") if path.read_text().strip())
 MODULES = [path for path in SOURCES if path.stem not in ("__init__", "__main__")]
 

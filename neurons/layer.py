@@ -1,0 +1,72 @@
+"""What a layer is: a torch module over whole sequences whose state is passed in and out.
+
+    output, state = layer(x, state)        x: (time, batch, features...), state: what an earlier call returned, or None
+
+A sequence may be given in pieces: the state that one call returns makes the next go on where it stopped, with the same
+result. A layer keeps nothing between calls but its parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import InvalidValue
+
+__all__ = ["Layer", "check_features", "check_sequence", "size"]
+
+
+class Layer(nn.Module):
+    """Base of layers. A subclass has `forward(x, state=None) -> (output, state)`.
+
+    Two hooks for `fit`, which most layers leave empty: `constrain()` puts parameters back into their legal ranges after
+    each step of the optimiser, `advance(progress)` is told after each epoch which share of the training is over.
+    """
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        raise NotImplementedError
+
+    def constrain(self) -> None:
+        """Bring parameters that must keep to a range back into it, in place."""
+
+    def advance(self, progress: float) -> None:
+        """Move what follows a schedule to this share of the training, 0 to 1."""
+
+
+def size(field: str, value: Any) -> int:
+    """`value` as a number of units. Raises InvalidValue unless it is a whole number >= 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidValue(field, value, "a whole number >= 1")
+    return value
+
+
+def check_sequence(name: str, x: Any) -> None:
+    """Raises InvalidValue unless x is a tensor of shape (time, batch, features...) with at least one step and sample."""
+    if not isinstance(x, Tensor):
+        raise InvalidValue(name, type(x).__name__, "a torch tensor (time, batch, features)", "torch.as_tensor(x)")
+    if x.ndim < 3 or 0 in x.shape[:2]:
+        raise InvalidValue(
+            name, f"shape {tuple(x.shape)}", "(time, batch, features) with at least one step and one sample"
+        )
+    if x.is_complex():
+        raise InvalidValue(name, x.dtype, "real numbers, whole numbers or truth values")
+
+
+def check_features(name: str, x: Tensor, n: int) -> None:
+    """Raises InvalidValue unless x has shape (time, batch, n); both shapes are named."""
+    check_sequence(name, x)
+    if x.ndim != 3 or x.shape[2] != n:
+        fix = f"the layer before gives {x.shape[-1]} features" if x.ndim == 3 else "flatten it, or use Conv"
+        raise InvalidValue(name, f"shape {tuple(x.shape)}", f"(time, batch, {n})", fix)
+
+
+def as_input(x: Tensor, like: Tensor) -> Tensor:
+    """x in the floating type of the parameters `like`, where it is whole numbers or truth values."""
+    return x if x.is_floating_point() else x.to(like.dtype)
+
+
+def generator(seed: int) -> torch.Generator:
+    """Torch's generator for initial weights on the CPU, started at `seed`."""
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,105 @@
+"""Layers between connections and neurons that help training: normalisation, dropout, extension, counting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .errors import InvalidValue
+from .layer import Layer, as_input, check_features, check_sequence, size
+
+__all__ = ["BatchNorm", "Count", "Dropout", "Extend", "Flatten"]
+
+
+class BatchNorm(Layer):
+    """Currents standardised per unit over all steps and samples of a batch, then scaled and shifted.
+
+        y = scale (x - mean) / sqrt(variance + 1e-5) + shift
+
+    In evaluation the running mean and variance (momentum 0.1) take the batch's place.
+
+    Parameters   n   units
+    Weights      norm.weight (scale), norm.bias (shift), (n,); running statistics are buffers
+    Source       Ioffe & Szegedy 2015, arXiv 1502.03167; over time as Hammouamri et al. 2024, arXiv 2306.17670
+    Deviations   none
+    """
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = self.n_in = self.n_out = size("BatchNorm.n", n)
+        self.norm = nn.BatchNorm1d(n)
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_features("BatchNorm: x", x, self.n)
+        made: Tensor = self.norm(x.flatten(0, 1))
+        return made.view(x.shape), None
+
+
+class Dropout(Layer):
+    """In training each unit of each sample is silent for the whole sequence with this probability; the others count more.
+
+    Parameters   probability   in [0, 1); what is left is divided by 1 - probability
+    State        the mask (batch, features), so that pieces of a sequence lose the same units
+    Source       Srivastava et al. 2014, JMLR 15:1929; one mask a sequence as Hammouamri et al. 2024, arXiv 2306.17670
+    Deviations   drawn from torch's default generator, which `fit` seeds for every batch
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0.0 <= probability < 1.0:
+            raise InvalidValue("Dropout.probability", probability, "in [0, 1)")
+        self.probability = float(probability)
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_sequence("Dropout: x", x)
+        if not self.training or self.probability == 0.0:
+            return x, None
+        mask = functional.dropout(x.new_ones(x.shape[1:]), self.probability) if state is None else state
+        return x * mask, mask
+
+    def extra_repr(self) -> str:
+        return f"{self.probability}"
+
+
+class Extend(Layer):
+    """Appends steps of silence, in which late spikes can still be heard. Not for sequences given in pieces.
+
+    Parameters   steps   >= 0
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+            raise InvalidValue("Extend.steps", steps, "a whole number >= 0")
+        self.steps = steps
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_sequence("Extend: x", x)
+        return torch.cat([x, x.new_zeros((self.steps, *x.shape[1:]))]), None
+
+    def extra_repr(self) -> str:
+        return f"{self.steps}"
+
+
+class Flatten(Layer):
+    """(time, batch, channels, height, width) to (time, batch, features), as `Dense` takes it."""
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_sequence("Flatten: x", x)
+        return x.flatten(2), None
+
+
+class Count(Layer):
+    """Sum over time: spikes (time, batch, n) to counts (1, batch, n), or, in pieces, to the counts so far.
+
+    State        the counts so far
+    """
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_sequence("Count: x", x)
+        total = as_input(x, torch.empty(0)).sum(0, keepdim=True)
+        total = total if state is None else total + state
+        return total, total

@@ -1,0 +1,209 @@
+"""Layers made of neurons: any model of `neurons/`, with its own parameters learned where asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .errors import InvalidValue, UnknownName
+from .layer import Layer, check_features, generator, size
+from .model import Neuron
+from .randomness import check_seed
+from .surrogate import ArcTan, Surrogate
+
+__all__ = ["Membrane", "NeuronLayer", "Recurrent", "Spiking", "spike"]
+
+
+class _Spike(torch.autograd.Function):
+    """1 where the excess is >= 0; backward, the surrogate's derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, excess: Tensor, surrogate: Surrogate, scale: float) -> Tensor:
+        ctx.save_for_backward(excess)
+        ctx.surrogate, ctx.scale = surrogate, scale
+        return (excess >= 0.0).to(excess.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (excess,) = ctx.saved_tensors
+        return grad * ctx.surrogate.derivative(excess / ctx.scale) / ctx.scale, None, None
+
+
+def spike(excess: Tensor, surrogate: Surrogate, scale: float = 1.0) -> Tensor:
+    """1.0 where the excess (any shape) is >= 0, else 0.0, with the surrogate's derivative at excess / scale.
+
+    Parameters   scale   what the surrogate counts as one unit of excess, in the excess's unit (mV)
+    """
+    made: Tensor = _Spike.apply(excess, surrogate, scale)  # type: ignore[no-untyped-call]
+    return made
+
+
+class NeuronLayer(Layer):
+    """Base of layers of n neurons of one model: holds the model and those of its parameters that are learned.
+
+    Parameters   n         neurons, >= 1
+                 neuron    any model; its distributions are drawn with `seed`
+                 dt        step, ms, > 0
+                 learn     names of the model's parameters to train, one value per neuron each; they keep to their range
+    Raises       InvalidValue, UnknownName for a parameter that the model does not have
+    """
+
+    def __init__(self, n: int, neuron: Neuron, *, dt: float = 1.0, learn: Sequence[str] = (), seed: int = 0) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.n = self.n_in = self.n_out = size(f"{name}.n", n)
+        if not isinstance(neuron, Neuron):
+            raise InvalidValue(f"{name}.neuron", neuron, "a neuron model", "e.g. LIF()")
+        if isinstance(dt, bool) or not isinstance(dt, int | float) or not 0.0 < dt < float("inf"):
+            raise InvalidValue(f"{name}.dt", dt, "> 0 ms")
+        self.dt = float(dt)
+        self._neuron = neuron.sample(n, np.random.default_rng(check_seed(f"{name}.seed", seed)))
+        known = {field.name: field for field in dataclasses.fields(neuron) if "unit" in field.metadata}
+        self.learn = tuple(learn)
+        self.learned = nn.ParameterDict()
+        for field in self.learn:
+            if field not in known:
+                raise UnknownName(f"{name}.learn", field, known)
+            value = torch.as_tensor(getattr(self._neuron, field), dtype=torch.get_default_dtype())
+            self.learned[field] = nn.Parameter(value.expand(n).clone())
+        self._range = {field: known[field].metadata for field in self.learn}
+        self._neuron.discretise(self.dt)
+
+    def neuron(self) -> Any:
+        """The model as it is now: learned parameters are tensors of shape (n,), through which gradients flow."""
+        like = next(iter(self.learned.values()), None)
+        if like is None:
+            return self._neuron
+        return dataclasses.replace(self._neuron, **dict(self.learned))
+
+    def step(self, like: Tensor) -> Any:
+        """The model's step, arrays as tensors of like's type and device."""
+        step = self.neuron().discretise(self.dt)
+        return type(step)(*(_as_tensor(value, like) for value in step))
+
+    def initial_state(self, like: Tensor, batch: int) -> Any:
+        """The model's initial state, a NamedTuple of tensors (batch, n)."""
+        state = self.neuron().initial_state()
+        return type(state)(*(_as_tensor(value, like).expand(batch, self.n) for value in state))
+
+    def constrain(self) -> None:
+        with torch.no_grad():
+            for field, limits in self._range.items():
+                margin = 1e-3 * max(abs(float(np.mean(getattr(self._neuron, field)))), 1e-3)
+                low = max(limits["above"] + margin, limits["at_least"])
+                self.learned[field].clamp_(low, limits["at_most"])
+
+    def extra_repr(self) -> str:
+        return f"{self.n}, {type(self._neuron).__name__}, dt={self.dt}, learn={self.learn}"
+
+
+class Spiking(NeuronLayer):
+    """n neurons, each driven by its own current: (time, batch, n) currents to spikes of the same shape.
+
+        state <- integrate(state, current[t]); spikes[t] = excess(state) >= 0; state <- reset(state, spikes[t])
+
+    Parameters   n, neuron, dt, learn, seed   as `NeuronLayer`
+                 surrogate   the derivative of a spike; default ArcTan()
+                 scale       its unit of excess, mV; default: the distance from the initial state to threshold
+    State        the model's, (batch, n)
+    Source       the models' own; surrogate gradients: Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595
+    Deviations   the reset is taken as constant by the gradient (detached), as DCLS, snnTorch and e-prop do
+    """
+
+    def __init__(
+        self, n: int, neuron: Neuron, *, dt: float = 1.0, surrogate: Surrogate | None = None, scale: float | None = None,
+        learn: Sequence[str] = (), seed: int = 0,
+    ) -> None:  # fmt: skip
+        super().__init__(n, neuron, dt=dt, learn=learn, seed=seed)
+        self.surrogate = surrogate or ArcTan()
+        if not isinstance(self.surrogate, Surrogate):
+            raise InvalidValue(f"{type(self).__name__}.surrogate", surrogate, "a surrogate gradient", "e.g. ArcTan()")
+        step, state = self._neuron.discretise(self.dt), self._neuron.initial_state()
+        self.scale = float(np.mean(-step.excess(state))) if scale is None else float(scale)
+        if not 0.0 < self.scale < float("inf"):
+            raise InvalidValue(
+                f"{type(self).__name__}.scale", self.scale, "> 0 mV", "say what distance to threshold is usual"
+            )
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_features(f"{type(self).__name__}: x", x, self.n)
+        step = self.step(x)
+        state = self.initial_state(x, x.shape[1]) if state is None else state
+        spikes = []
+        for current in x:
+            state, spiked = self.one_step(step, state, current)
+            spikes.append(spiked)
+        return torch.stack(spikes), state
+
+    def one_step(self, step: Any, state: Any, current: Tensor) -> tuple[Any, Tensor]:
+        """One step of the schedule: (state, spikes), each (batch, n)."""
+        state = step.integrate(state, current)
+        spiked = spike(step.excess(state), self.surrogate, self.scale)
+        return step.reset(state, spiked.detach()), spiked
+
+
+class Recurrent(Spiking):
+    """`Spiking` neurons that also hear one another's spikes of the step before, through weights.
+
+        current[t] = x[t] + spikes[t-1] @ weight
+
+    Parameters   as `Spiking`; seed is also of the weights, gain their scale: a standard deviation of gain / sqrt(n)
+    Weights      weight (n, n), from rows to columns; its diagonal stays 0
+    State        (the model's state, spikes of the last step), each (batch, n)
+    Source       Bellec et al. 2020, doi:10.1038/s41467-020-17236-y
+    Deviations   as `Spiking`
+    """
+
+    def __init__(self, n: int, neuron: Neuron, *, gain: float = 1.0, seed: int = 0, **options: Any) -> None:
+        super().__init__(n, neuron, seed=seed, **options)
+        draw = torch.randn((n, n), generator=generator(check_seed("Recurrent.seed", seed)))
+        self.weight = nn.Parameter(gain * draw / n**0.5)
+        self.constrain()
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_features("Recurrent: x", x, self.n)
+        step = self.step(x)
+        if state is None:
+            state = self.initial_state(x, x.shape[1]), x.new_zeros(x.shape[1:])
+        inner, spiked = state
+        spikes = []
+        for current in x:
+            inner, spiked = self.one_step(step, inner, current + spiked @ self.weight)
+            spikes.append(spiked)
+        return torch.stack(spikes), (inner, spiked)
+
+    def constrain(self) -> None:
+        super().constrain()
+        with torch.no_grad():
+            self.weight.fill_diagonal_(0.0)
+
+
+class Membrane(NeuronLayer):
+    """n neurons that never fire: currents (time, batch, n) to membrane potentials relative to rest, mV.
+
+    Parameters   as `NeuronLayer`; default neuron: LIF's membrane with v_rest = 0
+    State        the model's, (batch, n)
+    Source       the leaky readout of Bellec et al. 2020, doi:10.1038/s41467-020-17236-y
+    Deviations   none
+    """
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_features("Membrane: x", x, self.n)
+        step = self.step(x)
+        state = self.initial_state(x, x.shape[1]) if state is None else state
+        potentials = []
+        for current in x:
+            state = step.integrate(state, current)
+            potentials.append(state.v)
+        return torch.stack(potentials), state
+
+
+def _as_tensor(value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(dtype=like.dtype, device=like.device)
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)

@@ -1,0 +1,81 @@
+"""What a rule of credit assignment is: from a network, a batch and its own state to gradients.
+
+    state = rule.init(network)
+    loss, scores, gradients, state = rule.gradients(network, Batch(x, target), state)
+
+Rules return gradients and change nothing, so any two can be compared on the same network and batch, and only `fit` hands
+gradients to an optimiser. Backprop is one rule among others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+__all__ = ["Batch", "Credit", "CreditRule", "LayeredNetwork", "Objective", "StepwiseObjective", "trainable"]
+
+
+class Batch(NamedTuple):
+    """x: (time, batch, features...); target: class numbers (batch,), or what the objective compares outputs with."""
+
+    x: Tensor
+    target: Tensor
+
+
+class Credit(NamedTuple):
+    """loss: scalar, detached; scores: (batch, classes), detached; gradients: by parameter name; state: the rule's, to go on."""
+
+    loss: Tensor
+    scores: Tensor
+    gradients: dict[str, Tensor]
+    state: Any
+
+
+class Objective(Protocol):
+    """What outputs (time, batch, n) are worth."""
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """(batch, n): the class with the largest is the network's answer."""
+        ...
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """A scalar, to be made small."""
+        ...
+
+
+class StepwiseObjective(Objective, Protocol):
+    """An objective whose loss is the mean over time of a loss at each step, which rules that run forward in time need."""
+
+    def step_loss(self, output: Tensor, target: Tensor, t: int) -> Tensor:
+        """The loss of the output (batch, n) at step t, a scalar."""
+        ...
+
+
+class LayeredNetwork(Protocol):
+    """What a rule needs of a network: its layers in order, its objective, and torch's names of its parameters."""
+
+    @property
+    def layers(self) -> Sequence[nn.Module]: ...
+    @property
+    def objective(self) -> Any: ...
+    def __call__(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]: ...
+    def named_parameters(self) -> Any: ...
+
+
+class CreditRule(Protocol):
+    """A rule of credit assignment: a frozen dataclass of its constants with these two methods."""
+
+    def init(self, network: LayeredNetwork) -> Any:
+        """What the rule carries from batch to batch (feedback weights, say), or None. Refuses networks it cannot train."""
+        ...
+
+    def gradients(self, network: LayeredNetwork, batch: Batch, state: Any) -> Credit:
+        """Loss, scores and the gradient of every trainable parameter that this rule reaches."""
+        ...
+
+
+def trainable(network: LayeredNetwork) -> Mapping[str, Tensor]:
+    """Parameters that ask for a gradient, by name."""
+    return {name: value for name, value in network.named_parameters() if value.requires_grad}

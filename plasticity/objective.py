@@ -1,0 +1,114 @@
+"""What a network's outputs over time are worth, for classes and for targets in time."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..neurons.errors import InvalidValue
+
+__all__ = ["CountCrossEntropy", "MaxCrossEntropy", "SquaredError", "StepCrossEntropy", "SummedSoftmax"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CountCrossEntropy:
+    """Cross-entropy of the outputs summed over time: of spike counts, or of what a membrane was in total.
+
+    Source       Eshraghian et al. 2023, doi:10.1109/JPROC.2023.3308088 (ce_count_loss)
+    Deviations   none
+    """
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        return outputs.sum(0)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(self.scores(outputs), _classes(outputs, target))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaxCrossEntropy:
+    """Cross-entropy of each output's maximum over time.
+
+    Source       Cramer et al. 2022, doi:10.1109/TNNLS.2020.3044364
+    Deviations   none
+    """
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        return outputs.amax(0)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(self.scores(outputs), _classes(outputs, target))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepCrossEntropy:
+    """The mean over time of the cross-entropy at each step: a loss that can be known as the sequence goes.
+
+    Source       Xiao et al. 2022, arXiv 2210.04195; Meng et al. 2023, arXiv 2302.14311
+    Deviations   without their squared-error part
+    """
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        return functional.softmax(outputs, -1).mean(0)
+
+    def step_loss(self, output: Tensor, target: Tensor, t: int) -> Tensor:
+        return functional.cross_entropy(output, target)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        target = _classes(outputs, target)
+        return functional.cross_entropy(outputs.flatten(0, 1), target.repeat(len(outputs)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SummedSoftmax:
+    """The softmax of the outputs, summed over time, is the score; its cross-entropy takes a softmax again.
+
+        y_c = Σ_t softmax_c(v[t]);  loss = cross-entropy(y), with log-softmax of y
+
+    Source       Hammouamri, Khalfaoui-Hassani & Masquelier 2024, arXiv 2306.17670, as its published program has it
+    Deviations   none; the second softmax is the program's, and is not in the text
+    """
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        return functional.softmax(outputs, -1).sum(0)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(self.scores(outputs), _classes(outputs, target))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SquaredError:
+    """Half the squared distance to a target in time, summed over outputs, mean over time and samples.
+
+        loss = mean_t mean_batch ½ Σ_k (y_k[t] - target_k[t])²
+
+    The target has the outputs' shape (time, batch, n).
+
+    Source       Bellec et al. 2020, doi:10.1038/s41467-020-17236-y (pattern generation)
+    Deviations   a mean over time where the source has a sum
+    """
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        return outputs.mean(0)
+
+    def step_loss(self, output: Tensor, target: Tensor, t: int) -> Tensor:
+        return 0.5 * (output - target[t]).square().sum(-1).mean()
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        if target.shape != outputs.shape:
+            raise InvalidValue("target", f"shape {tuple(target.shape)}", f"{tuple(outputs.shape)}, as the outputs")
+        return 0.5 * (outputs - target).square().sum(-1).mean()
+
+
+def _classes(outputs: Tensor, target: Tensor) -> Tensor:
+    """`target` as class numbers for these outputs. Raises InvalidValue."""
+    if target.shape != outputs.shape[1:2] or target.is_floating_point() or target.dtype == torch.bool:
+        found = f"{target.dtype} of shape {tuple(target.shape)}"
+        raise InvalidValue("target", found, f"class numbers, whole, of shape ({outputs.shape[1]},): one per sample")
+    low, high = int(target.min()), int(target.max())
+    if low < 0 or high >= outputs.shape[2]:
+        raise InvalidValue("target", low if low < 0 else high, f"0 to {outputs.shape[2] - 1}, the network's outputs")
+    return target.long()

@@ -1,0 +1,156 @@
+"""Networks of layers, trained on batches of whole sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..neurons.dense import Dense
+from ..neurons.errors import InvalidValue
+from ..neurons.layer import Layer
+from ..neurons.lif import LIF
+from ..neurons.model import Neuron
+from ..neurons.normalise import BatchNorm, Dropout
+from ..neurons.spiking import Membrane, Recurrent, Spiking
+from ..neurons.surrogate import Surrogate
+from ..plasticity.credit import Objective
+from ..plasticity.objective import StepCrossEntropy
+
+__all__ = ["Feedforward", "feedforward", "response"]
+
+
+class Feedforward(nn.Module):
+    """Layers one after the other, and the objective that says what their output is worth.
+
+        outputs, state = network(x)                (time, batch, features) to (time, batch, n)
+        outputs, state = network(more, state)      goes on where that sequence stopped
+
+    Parameters   layers      in order; where a layer says how many features it takes, the one before must give as many
+                 objective   of the outputs; default: cross-entropy at each step
+    State        one entry for each layer; None starts anew
+    Raises       InvalidValue naming both layers that do not fit
+    """
+
+    def __init__(self, layers: Sequence[Layer], objective: Objective | None = None) -> None:
+        super().__init__()
+        if not layers:
+            raise InvalidValue("Feedforward.layers", "none", "at least one layer")
+        given, giver = None, ""
+        for k, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise InvalidValue(f"Feedforward.layers[{k}]", type(layer).__name__, "a layer", "e.g. Dense(700, 256)")
+            name, wanted = f"{k} ({type(layer).__name__})", getattr(layer, "n_in", None)
+            if given is not None and wanted is not None and given != wanted:
+                raise InvalidValue(
+                    "Feedforward.layers", f"layer {giver} gives {given} features, layer {name} takes {wanted}",
+                    "layers that fit",
+                )  # fmt: skip
+            given, giver = getattr(layer, "n_out", given if wanted is None and _keeps(layer) else None), name
+        self.layers = nn.ModuleList(layers)
+        self.objective = objective or StepCrossEntropy()
+
+    def forward(self, x: Tensor, state: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
+        states = [None] * len(self.layers) if state is None else list(state)
+        if len(states) != len(self.layers):
+            raise InvalidValue("state", f"{len(states)} entries", f"{len(self.layers)}, one for each layer")
+        for k, layer in enumerate(self.layers):
+            x, states[k] = layer(x, states[k])
+        return x, tuple(states)
+
+    def activity(self, x: Tensor) -> list[Tensor]:
+        """What each layer gives, in order, without gradients."""
+        found = []
+        with torch.no_grad():
+            for layer in self.layers:
+                x, _ = layer(x)
+                found.append(x)
+        return found
+
+    def scores(self, x: Tensor) -> Tensor:
+        """(batch, n) scores of a batch, without gradients; their argmax is the answer. As `eval()` or `train()` has set it."""
+        with torch.no_grad():
+            return self.objective.scores(self(x)[0])
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+def _keeps(layer: Layer) -> bool:
+    """Whether a layer that does not say its features gives as many as it takes."""
+    return isinstance(layer, Dropout)
+
+
+def feedforward(
+    sizes: Sequence[int],
+    *,
+    neuron: Neuron | None = None,
+    dt: float = 1.0,
+    surrogate: Surrogate | None = None,
+    learn: Sequence[str] = (),
+    delays: Any = None,
+    recurrent: bool = False,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    tau_readout: float = 20.0,
+    objective: Objective | None = None,
+    seed: int = 0,
+) -> Feedforward:
+    """The usual stack: for each hidden size connections and neurons, at the end connections and leaky membranes.
+
+    Parameters   sizes         [inputs, hidden..., outputs]
+                 neuron        of the hidden layers; default LIF(tau_m=20). Weights start at a scale that suits its units
+                 dt            step, ms
+                 surrogate, learn   as `Spiking`
+                 delays        what `plasticity` makes delayed connections of (`LearnableDelay(...)`); None: no delays
+                 recurrent     whether hidden neurons also hear one another
+                 batch_norm    whether currents are standardised over each batch
+                 dropout       probability, in [0, 1)
+                 tau_readout   time constant of the output membranes, ms
+                 objective     default: cross-entropy at each step
+                 seed          of all initial weights
+    Raises       InvalidValue naming the field
+    """
+    if len(sizes) < 2:
+        raise InvalidValue("feedforward: sizes", sizes, "at least [inputs, outputs]")
+    neuron = LIF(tau_m=20.0) if neuron is None else neuron
+    layers: list[Layer] = []
+
+    def connect(k: int, gain: float) -> None:
+        place = int(np.random.SeedSequence((seed, k)).generate_state(1)[0])
+        if delays is None:
+            layers.append(Dense(sizes[k], sizes[k + 1], gain=gain, seed=place))
+        else:
+            layers.append(delays.connections(sizes[k], sizes[k + 1], dt=dt, gain=gain, seed=place))
+
+    kind = Recurrent if recurrent else Spiking
+    for k in range(len(sizes) - 2):
+        felt = response(neuron, dt)
+        connect(k, 1.0 / felt)
+        if batch_norm:
+            layers.append(BatchNorm(sizes[k + 1]))
+            nn.init.constant_(layers[-1].norm.weight, 1.0 / felt)  # type: ignore[union-attr, arg-type]
+        options: dict[str, Any] = {"gain": 1.0 / felt} if recurrent else {}
+        layers.append(kind(sizes[k + 1], neuron, dt=dt, surrogate=surrogate, learn=learn, seed=seed, **options))
+        if dropout:
+            layers.append(Dropout(dropout))
+    readout = LIF(tau_m=tau_readout, v_rest=0.0, v_reset=-1.0, v_threshold=1.0)
+    connect(len(sizes) - 2, 1.0 / response(readout, dt))
+    layers.append(Membrane(sizes[-1], readout, dt=dt))
+    return Feedforward(layers, objective)
+
+
+def response(neuron: Neuron, dt: float) -> float:
+    """How far one unit of current moves a neuron at its start in one step, in units of its distance to threshold."""
+    sampled = neuron.sample(1, np.random.default_rng(0))
+    step, state = sampled.discretise(dt), sampled.initial_state()
+    still, moved = (float(np.mean(step.excess(step.integrate(state, current)))) for current in (0.0, 1.0))
+    distance = float(np.mean(-step.excess(state)))
+    if not moved - still > 0.0 or not distance > 0.0:
+        raise InvalidValue("neuron", type(neuron).__name__, "a model that a current brings nearer to its threshold")
+    return (moved - still) / distance
