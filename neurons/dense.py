@@ -9,32 +9,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .errors import InvalidValue
-from .layer import Layer, as_input, check_features, check_sequence, generator, size
+from .layer import Layer, as_input, check_features, check_gain, check_sequence, generator, size
 from .randomness import check_seed
 from .spike_product import spike_product
 
 __all__ = ["Conv", "Dense", "initial_weight"]
 
 
-def initial_weight(shape: tuple[int, ...], fan_in: int, gain: float, seed: int) -> nn.Parameter:
-    """Weights uniform within ± gain sqrt(6 / fan_in) (variance 2 gain^2 / fan_in), drawn on the CPU by `seed`.
+def initial_weight(shape: tuple[int, ...], fan_in: int, seed: int) -> nn.Parameter:
+    """Weights uniform within ± sqrt(6 / fan_in) (variance 2 / fan_in), drawn on the CPU by `seed`.
 
     Source       He et al. 2015, arXiv 1502.01852
     """
-    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0.0 <= gain < float("inf"):
-        raise InvalidValue("gain", gain, ">= 0 and finite")
-    bound = gain * (6.0 / fan_in) ** 0.5
+    bound = (6.0 / fan_in) ** 0.5
     return nn.Parameter((2.0 * torch.rand(shape, generator=generator(check_seed("seed", seed))) - 1.0) * bound)
 
 
 class Dense(Layer):
-    """All-to-all connections: current[t] = x[t] @ weight + bias.
+    """All-to-all connections: current[t] = gain (x[t] @ weight + bias).
 
     Parameters   n_in, n_out   units, >= 1
                  bias          whether each unit has a constant current besides, at first 0
-                 gain          scale of the initial weights: nA that move a neuron by its distance to threshold in a step
+                 gain          nA to one unit of weight, so that weights are near 1 and one learning rate suits any units;
+                               not trained
                  seed          of the initial weights
-    Weights      weight (n_in, n_out), nA per spike on LIF; bias (n_out,) nA
+    Weights      weight (n_in, n_out), bias (n_out,); a spike's current is gain weight, in nA on LIF
     Input        (time, batch, n_in), spikes or numbers; output (time, batch, n_out)
     Raises       InvalidValue naming both shapes
     """
@@ -42,16 +41,17 @@ class Dense(Layer):
     def __init__(self, n_in: int, n_out: int, *, bias: bool = False, gain: float = 1.0, seed: int = 0) -> None:
         super().__init__()
         self.n_in, self.n_out = size("Dense.n_in", n_in), size("Dense.n_out", n_out)
-        self.weight = initial_weight((n_in, n_out), n_in, gain, seed)
+        self.weight = initial_weight((n_in, n_out), n_in, seed)
         self.bias = nn.Parameter(torch.zeros(n_out)) if bias else None
+        self.gain = check_gain("Dense.gain", gain)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("Dense: x", x, self.n_in)
-        current = spike_product(x, self.weight)
-        return current if self.bias is None else current + self.bias, None
+        current = spike_product(x, self.gain * self.weight)
+        return current if self.bias is None else current + self.gain * self.bias, None
 
     def extra_repr(self) -> str:
-        return f"{self.n_in}, {self.n_out}, bias={self.bias is not None}"
+        return f"{self.n_in}, {self.n_out}, bias={self.bias is not None}, gain={self.gain:g}"
 
 
 class Conv(Layer):
@@ -80,8 +80,9 @@ class Conv(Layer):
             raise InvalidValue("Conv.padding", padding, "a whole number >= 0")
         self.padding = padding
         fan_in = channels_in * kernel * kernel
-        self.weight = initial_weight((channels_out, channels_in, kernel, kernel), fan_in, gain, seed)
+        self.weight = initial_weight((channels_out, channels_in, kernel, kernel), fan_in, seed)
         self.bias = nn.Parameter(torch.zeros(channels_out)) if bias else None
+        self.gain = check_gain("Conv.gain", gain)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_sequence("Conv: x", x)
@@ -90,7 +91,8 @@ class Conv(Layer):
             legal = f"(time, batch, {self.channels_in}, height, width), height and width >= {least}"
             raise InvalidValue("Conv: x", f"shape {tuple(x.shape)}", legal)
         images = as_input(x, self.weight).flatten(0, 1)
-        made = functional.conv2d(images, self.weight, self.bias, self.stride, self.padding)
+        made = functional.conv2d(images, self.gain * self.weight, stride=self.stride, padding=self.padding)
+        made = made if self.bias is None else made + self.gain * self.bias[:, None, None]
         return made.view(*x.shape[:2], *made.shape[1:]), None
 
     def extra_repr(self) -> str:

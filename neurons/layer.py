@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .errors import InvalidValue
 
-__all__ = ["Layer", "check_features", "check_sequence", "size"]
+__all__ = ["Layer", "as_input", "check_features", "check_gain", "check_sequence", "generator", "size"]
 
 
 class Layer(nn.Module):
@@ -60,6 +60,13 @@ def check_features(name: str, x: Tensor, n: int) -> None:
     if x.ndim != 3 or x.shape[2] != n:
         fix = f"the layer before gives {x.shape[-1]} features" if x.ndim == 3 else "flatten it, or use Conv"
         raise InvalidValue(name, f"shape {tuple(x.shape)}", f"(time, batch, {n})", fix)
+
+
+def check_gain(field: str, gain: Any) -> float:
+    """`gain` as a float. Raises InvalidValue unless it is > 0 and finite."""
+    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0.0 < gain < float("inf"):
+        raise InvalidValue(field, gain, "> 0 and finite")
+    return float(gain)
 
 
 def as_input(x: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .errors import InvalidValue
-from .layer import Layer, as_input, check_features, check_sequence, size
+from .layer import Layer, as_input, check_features, check_gain, check_sequence, size
 
 __all__ = ["BatchNorm", "Count", "Dropout", "Extend", "Flatten"]
 
@@ -17,25 +17,27 @@ __all__ = ["BatchNorm", "Count", "Dropout", "Extend", "Flatten"]
 class BatchNorm(Layer):
     """Currents standardised per unit over all steps and samples of a batch, then scaled and shifted.
 
-        y = scale (x - mean) / sqrt(variance + 1e-5) + shift
+        y = gain (scale (x - mean) / sqrt(variance + 1e-5) + shift)
 
     In evaluation the running mean and variance (momentum 0.1) take the batch's place.
 
-    Parameters   n   units
-    Weights      norm.weight (scale), norm.bias (shift), (n,); running statistics are buffers
+    Parameters   n      units
+                 gain   nA to one unit of scale and shift, as `Dense` has it
+    Weights      norm.weight (scale, at first 1), norm.bias (shift, 0), (n,); running statistics are buffers
     Source       Ioffe & Szegedy 2015, arXiv 1502.03167; over time as Hammouamri et al. 2024, arXiv 2306.17670
     Deviations   none
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, *, gain: float = 1.0) -> None:
         super().__init__()
         self.n = self.n_in = self.n_out = size("BatchNorm.n", n)
+        self.gain = check_gain("BatchNorm.gain", gain)
         self.norm = nn.BatchNorm1d(n)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("BatchNorm: x", x, self.n)
-        made: Tensor = self.norm(x.flatten(0, 1))
-        return made.view(x.shape), None
+        made: Tensor = self.norm(x.flatten(0, 1)).view(x.shape)
+        return made if self.gain == 1.0 else made * self.gain, None
 
 
 class Dropout(Layer):

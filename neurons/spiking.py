@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import InvalidValue, UnknownName
-from .layer import Layer, check_features, generator, size
+from .layer import Layer, check_features, check_gain, generator, size
 from .model import Neuron
 from .randomness import check_seed
 from .surrogate import ArcTan, Surrogate
@@ -71,7 +71,7 @@ class NeuronLayer(Layer):
                 raise UnknownName(f"{name}.learn", field, known)
             value = torch.as_tensor(getattr(self._neuron, field), dtype=torch.get_default_dtype())
             self.learned[field] = nn.Parameter(value.expand(n).clone())
-        self._range = {field: known[field].metadata for field in self.learn}
+        self._range = {field: dict(known[field].metadata) for field in self.learn}
         self._neuron.discretise(self.dt)
 
     def neuron(self) -> Any:
@@ -150,9 +150,9 @@ class Spiking(NeuronLayer):
 class Recurrent(Spiking):
     """`Spiking` neurons that also hear one another's spikes of the step before, through weights.
 
-        current[t] = x[t] + spikes[t-1] @ weight
+        current[t] = x[t] + gain spikes[t-1] @ weight
 
-    Parameters   as `Spiking`; seed is also of the weights, gain their scale: a standard deviation of gain / sqrt(n)
+    Parameters   as `Spiking`, and gain as `Dense`; seed is also of the weights, at first of variance 1 / n
     Weights      weight (n, n), from rows to columns; its diagonal stays 0
     State        (the model's state, spikes of the last step), each (batch, n)
     Source       Bellec et al. 2020, doi:10.1038/s41467-020-17236-y
@@ -162,7 +162,8 @@ class Recurrent(Spiking):
     def __init__(self, n: int, neuron: Neuron, *, gain: float = 1.0, seed: int = 0, **options: Any) -> None:
         super().__init__(n, neuron, seed=seed, **options)
         draw = torch.randn((n, n), generator=generator(check_seed("Recurrent.seed", seed)))
-        self.weight = nn.Parameter(gain * draw / n**0.5)
+        self.weight = nn.Parameter(draw / n**0.5)
+        self.gain = check_gain("Recurrent.gain", gain)
         self.constrain()
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -171,9 +172,10 @@ class Recurrent(Spiking):
         if state is None:
             state = self.initial_state(x, x.shape[1]), x.new_zeros(x.shape[1:])
         inner, spiked = state
+        weight = self.gain * self.weight
         spikes = []
         for current in x:
-            inner, spiked = self.one_step(step, inner, current + spiked @ self.weight)
+            inner, spiked = self.one_step(step, inner, current + spiked @ weight)
             spikes.append(spiked)
         return torch.stack(spikes), (inner, spiked)
 

@@ -9,7 +9,7 @@ gradients to an optimiser. Backprop is one rule among others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
@@ -57,10 +57,11 @@ class LayeredNetwork(Protocol):
     """What a rule needs of a network: its layers in order, its objective, and torch's names of its parameters."""
 
     @property
-    def layers(self) -> Sequence[nn.Module]: ...
+    def layers(self) -> nn.ModuleList: ...
     @property
     def objective(self) -> Any: ...
-    def __call__(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]: ...
+    @property
+    def __call__(self) -> Callable[..., tuple[Tensor, Any]]: ...
     def named_parameters(self) -> Any: ...
 
 

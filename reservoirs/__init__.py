@@ -26,8 +26,12 @@ from .simulation import Simulation
 
 if TYPE_CHECKING:
     from .layered import Feedforward, feedforward
+    from .training import Diverged, Fitted, History, Samples, adam, evaluate, fit
 
-_IN_TORCH = {"Feedforward": "layered", "feedforward": "layered"}  # loaded when first asked for
+_IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
+    "Diverged": "training", "Feedforward": "layered", "Fitted": "training", "History": "training", "Samples": "training",
+    "adam": "training", "evaluate": "training", "feedforward": "layered", "fit": "training",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -39,12 +43,15 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "AllToAll",
     "Connectivity",
+    "Diverged",
     "Driven",
     "Feedforward",
+    "Fitted",
     "FixedInDegree",
     "FixedOutDegree",
     "FixedProbability",
     "FixedTotal",
+    "History",
     "LiquidState",
     "Modulator",
     "Network",
@@ -59,6 +66,7 @@ __all__ = [
     "Result",
     "RuleFault",
     "Running",
+    "Samples",
     "Scaled",
     "Simulation",
     "SpikeData",
@@ -66,7 +74,10 @@ __all__ = [
     "Teaching",
     "Trace",
     "TraceData",
+    "adam",
+    "evaluate",
     "feedforward",
     "filtered_spikes",
+    "fit",
     "learn_online",
 ]

@@ -133,8 +133,7 @@ def feedforward(
         felt = response(neuron, dt)
         connect(k, 1.0 / felt)
         if batch_norm:
-            layers.append(BatchNorm(sizes[k + 1]))
-            nn.init.constant_(layers[-1].norm.weight, 1.0 / felt)  # type: ignore[union-attr, arg-type]
+            layers.append(BatchNorm(sizes[k + 1], gain=1.0 / felt))
         options: dict[str, Any] = {"gain": 1.0 / felt} if recurrent else {}
         layers.append(kind(sizes[k + 1], neuron, dt=dt, surrogate=surrogate, learn=learn, seed=seed, **options))
         if dropout:

@@ -1,0 +1,306 @@
+"""Training a network of layers on batches, by any rule of credit assignment."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..neurons.errors import InvalidValue, SynfireError
+from ..neurons.layer import Layer
+from ..neurons.randomness import check_seed, setup_generator
+from ..plasticity.credit import Batch, CreditRule
+from .interrupt import interruptible
+from .layered import Feedforward
+
+__all__ = ["Diverged", "Fitted", "History", "Samples", "adam", "evaluate", "fit"]
+
+_ORDER, _NOISE = 101, 102  # streams of the order of samples, and of what layers draw for one batch
+Optimisers = Callable[[Feedforward, int], Sequence[Any]]
+
+
+class Samples(Protocol):
+    """A data set: as many samples as its length, of which `batch` gives some."""
+
+    def __len__(self) -> int: ...
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Any, Any]:
+        """(x, target) of these samples: x (time, sample, features...), target (sample,) class numbers."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tensors:
+    """`Samples` of tensors or arrays held in memory."""
+
+    x: Any
+    target: Any
+
+    def __len__(self) -> int:
+        return int(self.x.shape[1])
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Any, Any]:
+        x, target = torch.as_tensor(self.x), torch.as_tensor(self.target)
+        chosen = torch.from_numpy(indices)
+        return x[:, chosen], target[chosen] if target.ndim == 1 else target[:, chosen]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class History:
+    """What training did: one value for each finished epoch; NaN where there was no such set, or no classes.
+
+    train_loss, train_accuracy             means over the epoch's batches, as they were met
+    validation_loss, validation_accuracy   after the epoch, in evaluation mode; accuracies in 0..1
+    test_loss, test_accuracy               likewise
+    seconds                                wall time of the epoch's training, without evaluation
+    """
+
+    train_loss: NDArray[np.float64]
+    train_accuracy: NDArray[np.float64]
+    validation_loss: NDArray[np.float64]
+    validation_accuracy: NDArray[np.float64]
+    test_loss: NDArray[np.float64]
+    test_accuracy: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """network: trained, in evaluation mode; history; interrupted: whether Ctrl-C ended it early."""
+
+    network: Feedforward
+    history: History
+    interrupted: bool = False
+
+    def __iter__(self) -> Any:
+        """`network, history = fit(...)`."""
+        return iter((self.network, self.history))
+
+
+class Diverged(SynfireError, ArithmeticError):
+    """Training met a number that is not finite; `fitted` holds the network as the last good epoch left it.
+
+    Parameters   place    the first layer, parameter or set where it showed
+                 fitted   what was done before
+    """
+
+    def __init__(self, place: str, epoch: int, fitted: Fitted) -> None:
+        self.place, self.epoch, self.fitted = place, epoch, fitted
+        super().__init__(
+            f"fit: not finite in epoch {epoch}: {place}; lower the learning rate. "
+            f"`error.fitted.network` is as epoch {epoch - 1} left it"
+        )
+
+
+def adam(learning_rate: float = 1e-3, *, delay_learning_rate: float = 0.1, weight_decay: float = 0.0) -> Optimisers:
+    """Adam as `fit` takes it, with a step that suits each kind of parameter.
+
+    Parameters   learning_rate         of weights; learned parameters of neurons take it times their own size
+                 delay_learning_rate   of delays, in steps; without weight decay
+                 weight_decay          L2, as torch's Adam has it; of weights only
+    Raises       InvalidValue
+    Source       Kingma & Ba 2015, arXiv 1412.6980; two rates: Hammouamri et al. 2024, arXiv 2306.17670
+    """
+    for name, value in (("learning_rate", learning_rate), ("delay_learning_rate", delay_learning_rate)):
+        if not 0.0 < value < math.inf:
+            raise InvalidValue(f"adam: {name}", value, "> 0 and finite")
+    if not 0.0 <= weight_decay < math.inf:
+        raise InvalidValue("adam: weight_decay", weight_decay, ">= 0 and finite")
+
+    def make(network: Feedforward, epochs: int) -> list[torch.optim.Optimizer]:
+        groups = []
+        for name, value in network.named_parameters():
+            rate, decay = learning_rate, weight_decay
+            if name.endswith(".delay"):
+                rate, decay = delay_learning_rate, 0.0
+            elif ".learned." in name:
+                rate, decay = learning_rate * (float(value.detach().abs().mean()) or 1.0), 0.0
+            groups.append({"params": [value], "lr": rate, "weight_decay": decay})
+        return [torch.optim.Adam(groups)]
+
+    return make
+
+
+def fit(
+    network: Feedforward,
+    rule: CreditRule,
+    train: Any,
+    test: Any = None,
+    *,
+    validation: Any = None,
+    epochs: int,
+    batch: int = 128,
+    optimisers: Optimisers | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Fitted:
+    """Train a copy of the network; the network itself stays as it is.
+
+    Parameters   rule         whose gradients the optimiser takes: BPTT(), EProp(), ...
+                 train        (x, target) with x (time, sample, features...) and target (sample,), or any `Samples`
+                 test, validation   likewise, evaluated after every epoch; None: not at all
+                 epochs       passes over `train`, >= 1
+                 batch        samples to a step of the optimiser; the last of an epoch may be smaller
+                 optimisers   `adam(...)`, or a function of (network, epochs) to torch optimisers and schedulers; schedulers
+                              step after every epoch
+                 seed         of the order of samples and of what layers draw; both are pure functions of (seed, epoch)
+                 progress     whether a bar is shown on a terminal
+    Returns      Fitted; after Ctrl-C one of what was done, with `interrupted` set
+    Raises       InvalidValue; Diverged when a loss or gradient is not finite, with the last good network
+
+    With one thread of torch (`torch.set_num_threads(1)`) equal arguments give equal bytes; its matrix products round
+    otherwise with other numbers of threads.
+    """
+    for name, value in (("epochs", epochs), ("batch", batch)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidValue(f"fit: {name}", value, "a whole number >= 1")
+    check_seed("fit: seed", seed)
+    if not isinstance(network, Feedforward):
+        raise InvalidValue(
+            "fit: network", type(network).__name__, "a Feedforward network", "e.g. feedforward([700, 256, 20])"
+        )
+    sets = {name: _samples(name, data) for name, data in (("train", train), ("validation", validation), ("test", test))}
+    network = copy.deepcopy(network)
+    optimising = list((optimisers or adam())(network, epochs))
+    carried = rule.init(network)
+    rows: list[dict[str, float]] = []
+    good = copy.deepcopy(network.state_dict())
+    _advance(network, 0.0)
+
+    def so_far(interrupted: bool = False) -> Fitted:
+        return Fitted(network=network.eval(), history=_history(rows), interrupted=interrupted)
+
+    with interruptible() as pressed, _bar(progress, epochs * -(-len(sets["train"]) // batch)) as bar:
+        for epoch in range(epochs):
+            order = setup_generator(seed, _ORDER, epoch).permutation(len(sets["train"]))
+            met: list[tuple[int, float, float]] = []
+            began = time.perf_counter()
+            network.train()
+            for k, chosen in enumerate(np.split(order, range(batch, len(order), batch))):
+                if pressed():
+                    return so_far(interrupted=True)
+                given = _on_device(network, sets["train"].batch(chosen))
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(int(setup_generator(seed, _NOISE, epoch, k).integers(2**63)))
+                    credit = rule.gradients(network, given, carried)
+                place = _unsound(network, given, credit.loss, credit.gradients)
+                if place:
+                    network.load_state_dict(good)
+                    raise Diverged(place, epoch + 1, so_far())
+                carried = credit.state
+                _apply(network, optimising, credit.gradients)
+                met.append((len(chosen), float(credit.loss), _share(credit.scores, given.target)))
+                bar.update(1)
+            row = {"seconds": time.perf_counter() - began}
+            row["train_loss"], row["train_accuracy"] = np.average(
+                [m[1:] for m in met], axis=0, weights=[m[0] for m in met]
+            )
+            for scheduler in (each for each in optimising if not isinstance(each, torch.optim.Optimizer)):
+                scheduler.step()
+            _advance(network, (epoch + 1) / epochs)
+            for name in ("validation", "test"):
+                if sets[name] is not None:
+                    row[f"{name}_loss"], row[f"{name}_accuracy"] = evaluate(network, sets[name], batch=batch)
+            rows.append(row)
+            good = copy.deepcopy(network.state_dict())
+            bar.set_postfix({name.replace("_accuracy", ""): f"{row[name]:.3f}" for name in row if "accuracy" in name})
+    return so_far()
+
+
+def evaluate(network: Feedforward, data: Any, *, batch: int = 128) -> tuple[float, float]:
+    """(loss, accuracy in 0..1) of a network on a data set, in evaluation mode; the network's own mode is kept.
+
+    Parameters   data    as `fit` takes it
+    """
+    samples, was = _samples("data", data), network.training
+    network.eval()
+    total, right = 0.0, 0.0
+    try:
+        with torch.no_grad():
+            for chosen in np.split(np.arange(len(samples)), range(batch, len(samples), batch)):
+                given = _on_device(network, samples.batch(chosen))
+                outputs, _ = network(given.x)
+                total += float(network.objective.loss(outputs, given.target)) * len(chosen)
+                right += _share(network.objective.scores(outputs), given.target) * len(chosen)
+    finally:
+        network.train(was)
+    return total / len(samples), right / len(samples)
+
+
+def _samples(name: str, data: Any) -> Any:
+    if isinstance(data, tuple) and len(data) == 2:
+        data = _Tensors(*data)
+        x, target = data.x, data.target
+        if x.ndim < 3:
+            raise InvalidValue(f"fit: {name}", f"x of shape {tuple(x.shape)}", "x (time, sample, features...)")
+        if target.ndim == 1 and len(target) != len(data):
+            raise InvalidValue(f"fit: {name}", f"{len(target)} targets", f"{len(data)}, one for each sample of x")
+    if data is not None and not (hasattr(data, "batch") and hasattr(data, "__len__")):
+        raise InvalidValue(f"fit: {name}", type(data).__name__, "(x, target), or an object with `batch` and a length")
+    if data is not None and len(data) == 0:
+        raise InvalidValue(f"fit: {name}", "no samples", "at least one sample")
+    return data
+
+
+def _on_device(network: Feedforward, given: tuple[Any, Any]) -> Batch:
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    return Batch(*(torch.as_tensor(part).to(device) for part in given))
+
+
+def _apply(network: Feedforward, optimising: Sequence[Any], gradients: dict[str, Tensor]) -> None:
+    for name, value in network.named_parameters():
+        value.grad = gradients.get(name)
+    for each in optimising:
+        if isinstance(each, torch.optim.Optimizer):
+            each.step()
+    network.zero_grad(set_to_none=True)
+    for layer in network.modules():
+        if isinstance(layer, Layer):
+            layer.constrain()
+
+
+def _advance(network: Feedforward, share: float) -> None:
+    for layer in network.modules():
+        if isinstance(layer, Layer):
+            layer.advance(share)
+
+
+def _share(scores: Tensor, target: Tensor) -> float:
+    """How many of the answers are right, 0..1; NaN where targets are not classes."""
+    if target.is_floating_point():
+        return math.nan
+    return float((scores.argmax(-1) == target).float().mean())
+
+
+def _unsound(network: Feedforward, given: Batch, loss: Tensor, gradients: dict[str, Tensor]) -> str:
+    """Where a number that is not finite shows first on the way forward, then backward; "" if nowhere."""
+    bad = [name for name, g in gradients.items() if not bool(torch.isfinite(g.sum()))]
+    if bool(torch.isfinite(loss)) and not bad:
+        return ""
+    if given.x.is_floating_point() and not bool(torch.isfinite(given.x).all()):
+        return "the input x"
+    for k, made in enumerate(network.activity(given.x)):
+        if not bool(torch.isfinite(made).all()):
+            return f"layer {k} ({type(network.layers[k]).__name__})"
+    sick = [name for name in bad if not bool(torch.isfinite(gradients[name]).all())]
+    return f"the gradient of {sick[-1]}" if sick else "the loss"
+
+
+def _history(rows: list[dict[str, float]]) -> History:
+    names = [field.name for field in dataclasses.fields(History)]
+    return History(**{name: np.array([row.get(name, math.nan) for row in rows], dtype=np.float64) for name in names})
+
+
+def _bar(progress: bool, steps: int) -> Any:
+    from tqdm import tqdm
+
+    shown = progress and sys.stderr.isatty()
+    return tqdm(total=steps, unit="batch", disable=not shown, delay=0.5, leave=False)
