@@ -21,12 +21,14 @@ from .tsodyks_markram import TsodyksMarkram
 if TYPE_CHECKING:
     from .backpropagation_through_time import BPTT
     from .credit import Batch, Credit, CreditRule
+    from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "BPTT": "backpropagation_through_time", "Batch": "credit", "CountCrossEntropy": "objective", "Credit": "credit",
-    "CreditRule": "credit", "MaxCrossEntropy": "objective", "SquaredError": "objective", "StepCrossEntropy": "objective",
-    "SummedSoftmax": "objective",
+    "CreditRule": "credit", "Delay": "delays", "DelayedDense": "delays", "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective", "RandomDelay": "delays", "SquaredError": "objective", "StepCrossEntropy": "objective",
+    "SummedSoftmax": "objective", "TwoTapDelay": "delays",
 }  # fmt: skip
 
 
@@ -46,15 +48,19 @@ __all__ = [
     "Credit",
     "CreditRule",
     "Deferred",
+    "Delay",
+    "DelayedDense",
     "EveryPair",
     "HardBounds",
     "InhibitorySTDP",
+    "LearnableDelay",
     "MaxCrossEntropy",
     "NearestPair",
     "Oja",
     "Pairing",
     "PowerBounds",
     "PredictionGated",
+    "RandomDelay",
     "ReadoutRule",
     "RecursiveLeastSquares",
     "RewardModulated",
@@ -66,6 +72,7 @@ __all__ = [
     "ThreeFactor",
     "TripletSTDP",
     "TsodyksMarkram",
+    "TwoTapDelay",
     "Unbounded",
     "ridge",
 ]

@@ -27,11 +27,11 @@ class Feedforward(nn.Module):
     """Layers one after the other, and the objective that says what their output is worth.
 
         outputs, state = network(x)                (time, batch, features) to (time, batch, n)
-        outputs, state = network(more, state)      goes on where that sequence stopped
+        outputs, state = network(more, state)      goes on where that sequence stopped; `begin()` is before any
 
     Parameters   layers      in order; where a layer says how many features it takes, the one before must give as many
                  objective   of the outputs; default: cross-entropy at each step
-    State        one entry for each layer; None starts anew
+    State        one entry for each layer; None: x is a whole sequence, at least as long as the longest delay
     Raises       InvalidValue naming both layers that do not fit
     """
 
@@ -54,12 +54,27 @@ class Feedforward(nn.Module):
         self.objective = objective or StepCrossEntropy()
 
     def forward(self, x: Tensor, state: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
-        states = [None] * len(self.layers) if state is None else list(state)
+        if state is None:
+            self._check_length(x)
+            state = self.begin()
+        states = list(state)
         if len(states) != len(self.layers):
             raise InvalidValue("state", f"{len(states)} entries", f"{len(self.layers)}, one for each layer")
         for k, layer in enumerate(self.layers):
             x, states[k] = layer(x, states[k])
         return x, tuple(states)
+
+    def begin(self) -> tuple[None, ...]:
+        """The state before the first piece of a sequence that is given in pieces."""
+        return (None,) * len(self.layers)
+
+    def _check_length(self, x: Tensor) -> None:
+        longest = max((getattr(layer, "max_delay", 0) for layer in self.layers), default=0)
+        if isinstance(x, Tensor) and 0 < len(x) <= longest:
+            raise InvalidValue(
+                "x", f"{len(x)} steps", f"more than {longest} steps, the longest delay",
+                "pad it, shorten max_delay, or give it in pieces, starting from state=network.begin()",
+            )  # fmt: skip
 
     def activity(self, x: Tensor) -> list[Tensor]:
         """What each layer gives, in order, without gradients."""
