@@ -8,7 +8,6 @@ come close to that or exceed it: the Spiking Heidelberg Digits take less than 11
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..neurons import InvalidValue
 
-__all__ = ["SpikeSet", "count_events", "join"]
+__all__ = ["SpikeSet", "count_events"]
 
 LARGEST = 255  # that a byte can count
 IndexArray = NDArray[np.int64]
@@ -155,23 +154,6 @@ def count_events(
             "count_events", "more", f"at most {LARGEST} spikes per frame and channel", "use a smaller dt"
         )
     return frames, offsets
-
-
-def join(name: str, parts: Sequence[SpikeSet]) -> SpikeSet:
-    """Several sets of the same channels, classes and dt as one.
-
-    Raises       InvalidValue if there are none, or they differ in these
-    """
-    if len({(part.channels, part.classes, part.dt) for part in parts}) != 1:
-        raise InvalidValue("join: parts", f"{len(parts)} sets", "one or more of the same channels, classes and dt")
-    return SpikeSet(
-        name=name,
-        frames=np.concatenate([part.frames for part in parts]),
-        offsets=_offsets(np.concatenate([part.durations for part in parts])),
-        labels=np.concatenate([part.labels for part in parts]),
-        classes=parts[0].classes,
-        dt=parts[0].dt,
-    )
 
 
 def _offsets(durations: NDArray[Any]) -> IndexArray:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synfire.experiments.spike_data import SpikeSet, count_events, join
+from synfire.experiments.spike_data import SpikeSet, count_events
 from synfire.neurons import InvalidValue
 
 
@@ -90,15 +90,6 @@ def test_a_byte_does_not_silently_start_again_from_zero() -> None:
     assert count_events(at[:255], at[:255], at[:255], np.array([1]), 1)[0] == 255
     with pytest.raises(InvalidValue, match="at most 255"):
         count_events(at, at, at, np.array([1]), 1)
-
-
-def test_joined_sets_keep_their_samples() -> None:
-    first, second = spike_set([2, 3]), spike_set([1, 4], seed=1)
-    both = join("both", [first, second])
-    np.testing.assert_array_equal(both.batch([3]), second.batch([1]))
-    np.testing.assert_array_equal(both.labels, [0, 1, 0, 1])
-    with pytest.raises(InvalidValue, match="same channels"):
-        join("both", [first, spike_set([1], channels=2)])
 
 
 @pytest.mark.parametrize("indices", [[2], [-1], [0.5], [[0]]])
