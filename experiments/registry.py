@@ -25,6 +25,7 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
     "diehl-cook": "diehl_cook",
+    "delays": "delays",
     "digits": "digits",
     "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",

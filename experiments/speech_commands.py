@@ -80,15 +80,15 @@ class SpeechSet:
         """How many bands a frame has."""
         return BANDS
 
-    def batch(self, indices: Any) -> Floats:
-        """The samples of these numbers as (time, batch, channel), in dB.
+    def batch(self, indices: Any) -> tuple[Floats, NDArray[np.int64]]:
+        """The samples of these numbers as (time, batch, channel), in dB; their labels.
 
         Raises       InvalidValue for numbers that are none of a sample
         """
         chosen = np.asarray(indices, dtype=np.int64)
         if chosen.ndim != 1 or (chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self)):
             raise InvalidValue("SpeechSet: indices", indices, f"a list of whole numbers from 0 to {len(self) - 1}")
-        return np.ascontiguousarray(mel_spectrogram(self.waveforms[chosen]).swapaxes(0, 1))
+        return np.ascontiguousarray(mel_spectrogram(self.waveforms[chosen]).swapaxes(0, 1)), self.labels[chosen]
 
 
 def load_speech_commands() -> tuple[SpeechSet, SpeechSet, SpeechSet]:

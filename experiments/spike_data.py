@@ -75,8 +75,8 @@ class SpikeSet:
         """The share of (frame, channel) entries that hold at least one spike, padding not counted."""
         return np.count_nonzero(self.frames) / self.frames.size if self.frames.size else 0.0
 
-    def batch(self, indices: Any) -> NDArray[np.uint8]:
-        """The samples of these numbers as (time, batch, channel), zeros after the end of the shorter ones.
+    def batch(self, indices: Any) -> tuple[NDArray[np.uint8], IndexArray]:
+        """The samples of these numbers as (time, batch, channel), zeros after the end of the shorter ones; their labels.
 
         Parameters   indices   (batch,) whole numbers from 0 to len(self) - 1, in any order, repeated or not
         Raises       InvalidValue for numbers that are none of a sample
@@ -87,7 +87,7 @@ class SpikeSet:
         inside = time < durations  # (time, batch)
         counts = np.zeros((*inside.shape, self.channels), dtype=np.uint8)
         counts[inside] = self.frames[(self.offsets[chosen] + time)[inside]]
-        return counts
+        return counts, self.labels[chosen]
 
     def select(self, indices: Any) -> SpikeSet:
         """The samples of these numbers, in this order, as a set of their own."""

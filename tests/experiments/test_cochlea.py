@@ -125,7 +125,7 @@ def test_a_set_holds_each_sound_as_it_is_alone() -> None:
     again = encode(EAR, "tones", sounds, np.array([0, 1]), ("low", "high"))
     np.testing.assert_array_equal(data.frames, again.frames)
     np.testing.assert_array_equal(data.durations, [10, 25])
-    np.testing.assert_array_equal(data.batch([1])[:, 0], spikes(EAR, normalise(sounds[1])))
+    np.testing.assert_array_equal(data.batch([1])[0][:, 0], spikes(EAR, normalise(sounds[1])))
 
 
 def test_the_figure_shows_the_sound_above_its_spikes() -> None:

@@ -47,7 +47,8 @@ def test_spikes_are_counted_where_and_when_they_are(folder: Path) -> None:
     write(folder / "shd" / "shd_train.h5", [first, second], [3, 19])
     data = load_heidelberg("shd", "train", dt=62.5)
     np.testing.assert_array_equal(data.durations, [3, 1])
-    counts = data.batch([0, 1])
+    counts, labels = data.batch([0, 1])
+    np.testing.assert_array_equal(labels, data.labels[:2])
     assert counts.shape == (3, 2, 140)
     expected = np.zeros((3, 2, 140), dtype=np.uint8)
     expected[0, 0, 0] = 2  # two neighbours at once: not cut off at one

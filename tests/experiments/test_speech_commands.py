@@ -179,9 +179,10 @@ def test_a_tone_is_loudest_in_its_band_and_silence_is_the_floor() -> None:
 def test_batches_are_time_first_and_of_the_samples_asked_for() -> None:
     waveforms = np.stack([tone(f, 8_000) for f in (300.0, 900.0, 2_000.0)])
     words = SpeechSet(name="tones", waveforms=waveforms, labels=np.arange(3))
-    batch = words.batch([2, 0])
+    batch, labels = words.batch([2, 0])
+    np.testing.assert_array_equal(labels, words.labels[[2, 0]])
     assert batch.shape == (101, 2, words.channels)
-    np.testing.assert_array_equal(batch[:, 0], words.batch(np.array([0, 2]))[:, 1])
+    np.testing.assert_array_equal(batch[:, 0], words.batch(np.array([0, 2]))[0][:, 1])
     assert (len(words), words.dt) == (3, 10.0)
     with pytest.raises(InvalidValue, match="indices"):
         words.batch([3])

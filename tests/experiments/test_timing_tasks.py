@@ -21,7 +21,7 @@ every_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.__name
 
 def spike_steps(data: SpikeSet) -> np.ndarray:
     """When each channel spikes, (sample, channel), for tasks with one spike each."""
-    return data.batch(range(len(data))).argmax(axis=0)
+    return data.batch(range(len(data)))[0].argmax(axis=0)
 
 
 @every_task
@@ -39,8 +39,8 @@ def test_training_and_test_are_of_their_sizes_and_apart(task: Task) -> None:
     assert (len(train), len(test)) == (50, 40)
     assert train.classes == test.classes
     assert not np.array_equal(train.labels[:40], test.labels)
-    shared = {sample.tobytes() for sample in train.batch(range(40)).swapaxes(0, 1)}
-    alike = sum(sample.tobytes() in shared for sample in test.batch(range(40)).swapaxes(0, 1))
+    shared = {sample.tobytes() for sample in train.batch(range(40))[0].swapaxes(0, 1)}
+    alike = sum(sample.tobytes() in shared for sample in test.batch(range(40))[0].swapaxes(0, 1))
     assert alike < 20  # lag-8 has only 184 different samples; the others never repeat one
 
 
@@ -59,7 +59,7 @@ def test_every_channel_spikes_once_so_counts_do_not_tell(task: Task) -> None:
 def test_a_neuron_without_memory_counts_the_same_for_every_sample(task: Task) -> None:
     """The proof's invariant: no two spikes at once, so summed over time any function of one frame is a constant."""
     _, test = task(2)
-    batch = test.batch(range(len(test))).astype(float)  # (time, batch, channel)
+    batch = test.batch(range(len(test)))[0].astype(float)  # (time, batch, channel)
     assert batch.sum(axis=2).max() == 1
     weights = np.random.default_rng(0).normal(size=(test.channels, 7))
     hidden = (batch @ weights > 0.3).sum(axis=0)  # (batch, 7)
