@@ -41,6 +41,7 @@ class HodgkinHuxleyStep(NamedTuple):
     def integrate(self, state: HodgkinHuxleyState, current: Value) -> HodgkinHuxleyState:
         # y / (exp(y / s) - 1) has a hole at 0: y is kept off it, which moves the rate by less than 3e-6 of itself
         x = state.v - self.v_t
+        x = where(x < -300.0, 0.0 * x - 300.0, where(x > 300.0, 0.0 * x + 300.0, x))  # no exponential overflows in float32
         m_up, n_up, m_down = 13.0 - x, 15.0 - x, x - 40.0
         m_up = where(m_up * m_up < 1e-10, 1e-5 + 0.0 * x, m_up)
         n_up = where(n_up * n_up < 1e-10, 1e-5 + 0.0 * x, n_up)
@@ -104,7 +105,7 @@ class HodgkinHuxley(Neuron):
     Source       Traub & Miles 1991, Neuronal Networks of the Hippocampus, doi:10.1017/CBO9780511895401; Brette et al. 2007,
                  benchmark 3, doi:10.1007/s10827-007-0038-6
     Deviations   exponential Euler: each equation is solved exactly with the others held over the step, and synaptic current
-                 is held too; first order in dt
+                 is held too; first order in dt. Rates more than 300 mV from v_t are those at 300 mV
     """
 
     c_m: Value = parameter(200.0, "pF", above=0.0)

@@ -94,7 +94,9 @@ class NeuronLayer(Layer):
     def constrain(self) -> None:
         with torch.no_grad():
             for field, limits in self._range.items():
-                margin = 1e-3 * max(abs(float(np.mean(getattr(self._neuron, field)))), 1e-3)
+                usual = abs(float(np.mean(getattr(self._neuron, field))))
+                # a time constant below a step is not resolved: none learns its way there
+                margin = min(self.dt, usual) if limits["unit"] == "ms" else 1e-3 * max(usual, 1e-3)
                 low = max(limits["above"] + margin, limits["at_least"])
                 self.learned[field].clamp_(low, limits["at_most"])
 

@@ -16,6 +16,7 @@ from ..neurons.lif import LIF
 from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Dropout
 from ..neurons.spiking import Membrane, Recurrent, Spiking
+from ..neurons.source import Source
 from ..neurons.surrogate import Surrogate
 from ..plasticity.credit import Objective
 from ..plasticity.objective import StepCrossEntropy
@@ -134,6 +135,10 @@ def feedforward(
     if len(sizes) < 2:
         raise InvalidValue("feedforward: sizes", sizes, "at least [inputs, outputs]")
     neuron = LIF(tau_m=20.0) if neuron is None else neuron
+    if not isinstance(neuron, Neuron) or isinstance(neuron, Source):
+        raise InvalidValue("feedforward: neuron", neuron, "a neuron model", "make one: LIF()")
+    if isinstance(dt, bool) or not isinstance(dt, int | float) or not 0.0 < dt < float("inf"):
+        raise InvalidValue("feedforward: dt", dt, "> 0 ms")
     layers: list[Layer] = []
 
     def connect(k: int, gain: float) -> None:

@@ -1,0 +1,83 @@
+"""Layers that help training: what they compute, and that pieces of a sequence give the whole."""
+
+import pytest
+import torch
+
+import synfire as sf
+from synfire import InvalidValue
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def test_batch_norm_standardises_each_unit_over_steps_and_samples():
+    x = 3.0 + 2.0 * torch.randn(40, 8, 5, dtype=torch.float64)
+    layer = sf.BatchNorm(5, gain=7.0).double()
+    y, _ = layer(x)
+    torch.testing.assert_close(y.mean((0, 1)), torch.zeros(5, dtype=torch.float64), atol=1e-9, rtol=0.0)
+    torch.testing.assert_close(
+        y.std((0, 1), correction=0), torch.full((5,), 7.0, dtype=torch.float64), rtol=1e-5, atol=0.0
+    )
+
+
+def test_batch_norm_in_evaluation_uses_running_statistics():
+    layer = sf.BatchNorm(3)
+    for _ in range(200):
+        layer(5.0 + torch.randn(20, 4, 3))
+    layer.eval()
+    y, _ = layer(torch.full((2, 1, 3), 5.0))
+    assert y.abs().max() < 0.2  # five standard errors of the running mean would be 0.1
+
+
+def test_dropout_silences_a_unit_for_the_whole_sequence_and_keeps_the_mean():
+    y, mask = sf.Dropout(0.4)(torch.ones(30, 50, 100))
+    assert (y == y[0]).all()  # one mask for all steps
+    assert y.unique().tolist() == pytest.approx([0.0, 1.0 / 0.6])
+    assert y.mean() == pytest.approx(1.0, abs=5 * 0.82 / 5000**0.5)
+    again, _ = sf.Dropout(0.4)(torch.ones(3, 50, 100), mask)
+    assert (again[0] == y[0]).all()
+
+
+def test_dropout_does_nothing_in_evaluation():
+    x = torch.randn(3, 2, 4)
+    y, _ = sf.Dropout(0.9).eval()(x)
+    assert y is x
+
+
+def test_extend_appends_silence():
+    y, _ = sf.Extend(3)(torch.ones(2, 1, 4))
+    assert y.shape == (5, 1, 4)
+    assert y[:2].sum() == 8.0
+    assert y[2:].sum() == 0.0
+
+
+def test_count_sums_over_time_and_over_pieces():
+    x = torch.randint(0, 2, (9, 3, 4), dtype=torch.uint8)
+    layer = sf.Count()
+    whole, _ = layer(x)
+    assert (whole[0] == x.sum(0)).all()
+    _, state = layer(x[:4])
+    rest, _ = layer(x[4:], state)
+    assert (rest == whole).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: sf.Dropout(1.0), "Dropout.probability"),
+        (lambda: sf.Dropout(True), "Dropout.probability"),
+        (lambda: sf.Extend(-1), "Extend.steps"),
+        (lambda: sf.BatchNorm(0), "BatchNorm.n"),
+        (lambda: sf.BatchNorm(3, gain=0.0), "BatchNorm.gain"),
+        (lambda: sf.BatchNorm(3)(torch.zeros(2, 2, 4)), "BatchNorm: x"),
+        (lambda: sf.Count()(torch.zeros(2, 2)), "Count: x"),
+    ],
+)
+def test_bad_input_names_the_field(make, field):
+    with pytest.raises(InvalidValue) as error:
+        make()
+    assert error.value.field == field

@@ -1,0 +1,106 @@
+"""Networks of layers: how they fit together, go on in pieces, and start with activity in any neuron's units."""
+
+import pytest
+import torch
+
+import synfire as sf
+from synfire import InvalidValue
+
+X = torch.rand(40, 6, 30, generator=torch.Generator().manual_seed(0)) < 0.1
+
+
+def test_pieces_give_the_whole():
+    net = sf.feedforward([30, 20, 10, 4], recurrent=True, delays=sf.TwoTapDelay(max_delay=5.0), seed=3)
+    whole, _ = net(X)
+    made, state = [], net.begin()
+    for piece in (X[:3], X[3:4], X[4:]):
+        y, state = net(piece, state)
+        made.append(y)
+    torch.testing.assert_close(torch.cat(made), whole, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [sf.LIF(), sf.LIF(v_rest=0.0, v_reset=0.0, v_threshold=1.0), sf.SoftResetLIF(), sf.AdaptiveLIF(), sf.Izhikevich(),
+     sf.AdEx(), sf.COBA(), sf.Izhikevich2007(), sf.HodgkinHuxley()],
+    ids=lambda neuron: type(neuron).__name__,
+)  # fmt: skip
+def test_any_model_starts_active_and_learns_whatever_its_units(neuron):
+    net = sf.feedforward([30, 50, 4], neuron=neuron, dt=0.5, seed=0)
+    rate = float(net.activity(X.repeat(2, 1, 1))[1].mean())
+    assert 0.002 < rate < 0.3
+    credit = sf.BPTT().gradients(net, sf.Batch(X, torch.tensor([0, 1, 2, 3, 0, 1])), None)
+    for name, gradient in credit.gradients.items():
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().max() > 0.0, name
+
+
+def test_a_model_of_the_users_own_is_a_layer_too():
+    import dataclasses
+
+    @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+    class Sleepy(sf.LIF):
+        """A LIF that starts far below rest."""
+
+        def initial_state(self):
+            return super().initial_state()._replace(v=self.v_rest - 30.0)
+
+    net = sf.feedforward([30, 20, 4], neuron=Sleepy())
+    assert net.layers[1].initial_state(torch.zeros(1), 2).v.flatten()[0] == -95.0
+
+
+def test_parameters_of_neurons_are_learned_and_keep_to_their_range():
+    net = sf.feedforward([30, 20, 4], neuron=sf.LIF(tau_m=20.0), learn=["tau_m", "v_threshold"])
+    names = {name for name, _ in net.named_parameters()}
+    assert {"layers.1.learned.tau_m", "layers.1.learned.v_threshold"} <= names
+    credit = sf.BPTT().gradients(net, sf.Batch(X, torch.tensor([0, 1, 2, 3, 0, 1])), None)
+    assert credit.gradients["layers.1.learned.tau_m"].shape == (20,)
+    assert credit.gradients["layers.1.learned.tau_m"].abs().max() > 0.0
+    with torch.no_grad():
+        net.layers[1].learned["tau_m"].fill_(-5.0)
+    net.layers[1].constrain()
+    assert (net.layers[1].learned["tau_m"] > 0.0).all()
+    net(X)
+
+
+def test_the_same_seed_gives_the_same_network_and_layers_differ():
+    first, second = (sf.feedforward([20, 20, 20], seed=4) for _ in range(2))
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name])
+    assert not torch.equal(first.layers[0].weight, first.layers[2].weight)
+
+
+def test_counts_of_parameters_are_what_is_trained():
+    assert sf.feedforward([30, 20, 4]).n_parameters == 30 * 20 + 20 * 4
+    assert sf.feedforward([30, 20, 4], delays=sf.LearnableDelay(max_delay=5.0)).n_parameters == 2 * (30 * 20 + 20 * 4)
+    assert sf.feedforward([30, 20, 4], delays=sf.RandomDelay(max_delay=5.0)).n_parameters == 30 * 20 + 20 * 4
+    assert sf.feedforward([30, 20, 4], recurrent=True, batch_norm=True).n_parameters == 30 * 20 + 20 * 4 + 400 + 40
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sf.Feedforward([]), "at least one layer"),
+        (
+            lambda: sf.Feedforward([sf.Dense(3, 4), sf.Spiking(5, sf.LIF())]),
+            "gives 4 features, layer 1 .Spiking. takes 5",
+        ),
+        (
+            lambda: sf.Feedforward([sf.Dense(3, 4), sf.Dropout(0.1), sf.Dense(5, 4)]),
+            "gives 4 features, layer 2 .Dense. takes 5",
+        ),
+        (lambda: sf.Feedforward([torch.nn.Linear(3, 4)]), "a layer"),
+        (lambda: sf.feedforward([3]), "at least"),
+        (lambda: sf.feedforward([3, 0, 2]), "Dense.n_out"),
+        (lambda: sf.feedforward([3, 4, 2], learn=["tau"]), "tau_m"),
+        (lambda: sf.feedforward([3, 4, 2], dt=-1.0), "dt"),
+        (lambda: sf.feedforward([3, 4, 2], neuron=sf.LIF), "neuron"),
+        (lambda: sf.feedforward([3, 4, 2], neuron=sf.Poisson(rate=5.0)), "neuron"),
+        (lambda: sf.feedforward([3, 4, 2], surrogate="atan"), "surrogate"),
+        (lambda: sf.feedforward([3, 4, 2])(torch.zeros(5, 1, 4)), "Dense: x"),
+        (lambda: sf.feedforward([3, 4, 2])(torch.zeros(5, 1, 3), (None,)), "state"),
+    ],
+)
+def test_bad_input_is_told(make, message):
+    with pytest.raises(InvalidValue, match=message):
+        make()
