@@ -15,8 +15,8 @@ from ..neurons.layer import Layer
 from ..neurons.lif import LIF
 from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Dropout
-from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.source import Source
+from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
 from ..plasticity.credit import Objective
 from ..plasticity.objective import StepCrossEntropy
