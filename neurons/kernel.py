@@ -15,8 +15,11 @@ __all__ = ["compiled", "kernel"]
 
 @cache
 def kernel(function: Any) -> Any:
-    """A function of Synfire's own, compiled without the GIL, so that threads can share its work."""
-    return compiled(function, "")
+    """A function of Synfire's own, compiled without the GIL, so that threads can share its work.
+
+    Division by zero gives infinity, as in NumPy: a check at every division would keep loops from being vectorised.
+    """
+    return compiled(function, "", error_model="numpy")
 
 
 def compiled(function: Any, depends: str, **options: Any) -> Any:
