@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
 
-__all__ = ["spike_product"]
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .dense_product import dense_product
+from .events import Events, events_of, sum_rows, weight_gradient
+from .layer import as_input
+
+__all__ = ["DENSE", "spike_product"]
+
+DENSE = 0.25
+"""Share of entries that are not 0 above which products are dense. Forward and weight gradient of 12,800 rows together cost by
+events what they cost dense at 27 % (700 to 256 units), 24 % (256 to 256) and 22 % (256 to 20): float32, one core, AVX-512."""
+
+_TYPES = (torch.float32, torch.float64)
 
 
 def spike_product(x: Tensor, weight: Tensor) -> Tensor:
-    """x @ weight, for x (time, batch, n_in) of any type, weight (n_in, n_out)."""
-    return (x if x.is_floating_point() else x.to(weight.dtype)) @ weight
+    """x @ weight, for x (time, batch, n_in) of any type, weight (n_in, n_out).
+
+    Sparse x on a CPU is taken by its events: the rows of weight at a row's events are summed in order, and for the
+    gradient the events are kept, not x. The result does not depend on the number of threads.
+    """
+    if x.device.type != "cpu" or weight.device.type != "cpu" or weight.dtype not in _TYPES or not x.numel():
+        return as_input(x, weight) @ weight
+    if x.is_floating_point() and x.dtype != weight.dtype:
+        return x @ weight  # torch says what is wrong
+    made: Tensor = _Product.apply(x, weight)  # type: ignore[no-untyped-call]
+    return made
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        weights = weight.detach().contiguous().numpy()
+        events = events_of(x.detach().flatten(0, 1).contiguous().numpy(), weights.dtype)
+        ctx.events = None if events.total > DENSE * x.numel() else events
+        ctx.save_for_backward(weight, *((x,) if ctx.events is None else ()))
+        if ctx.events is None:
+            return _dense(as_input(x, weight), weight)
+        return torch.from_numpy(sum_rows(events, weights)).view(*x.shape[:2], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        weight, *dense = ctx.saved_tensors
+        grad = grad.contiguous()
+        for_x = _dense(grad, weight.t()) if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[1]:
+            return for_x, None
+        return for_x, _weight_gradient(ctx.events, dense, grad, weight)
+
+
+def _weight_gradient(events: Events | None, dense: list[Tensor], grad: Tensor, weight: Tensor) -> Tensor:
+    if events is None:
+        (x,) = dense
+        return as_input(x, weight).flatten(0, 1).t() @ grad.flatten(0, 1)
+    return torch.from_numpy(weight_gradient(events, grad.flatten(0, 1).numpy(), len(weight)))
+
+
+def _dense(x: Tensor, weight: Tensor) -> Tensor:
+    made = dense_product(x.detach().flatten(0, 1).contiguous().numpy(), weight.detach().numpy())
+    return torch.from_numpy(made).view(*x.shape[:2], -1)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from . import lif_scan
 from .errors import InvalidValue, UnknownName
 from .layer import Layer, check_features, check_gain, generator, size
 from .model import Neuron
@@ -136,6 +137,8 @@ class Spiking(NeuronLayer):
         check_features(f"{type(self).__name__}: x", x, self.n)
         step = self.step(x)
         state = self.initial_state(x, x.shape[1]) if state is None else state
+        if type(self).one_step is Spiking.one_step and lif_scan.can_fire(step, state, x):
+            return lif_scan.fire(step, state, x, self.surrogate, self.scale)
         spikes = []
         for current in x:
             state, spiked = self.one_step(step, state, current)
@@ -175,6 +178,9 @@ class Recurrent(Spiking):
             state = self.initial_state(x, x.shape[1]), x.new_zeros(x.shape[1:])
         inner, spiked = state
         weight = self.gain * self.weight
+        if type(self).one_step is Spiking.one_step and lif_scan.can_recur(step, inner, x, spiked, weight):
+            made, inner = lif_scan.fire_recurrent(step, inner, x, spiked, weight, self.surrogate, self.scale)
+            return made, (inner, made[-1])
         spikes = []
         for current in x:
             inner, spiked = self.one_step(step, inner, current + spiked @ weight)
@@ -200,6 +206,8 @@ class Membrane(NeuronLayer):
         check_features("Membrane: x", x, self.n)
         step = self.step(x)
         state = self.initial_state(x, x.shape[1]) if state is None else state
+        if lif_scan.can_integrate(step, state, x):
+            return lif_scan.integrate(step, state, x)
         potentials = []
         for current in x:
             state = step.integrate(state, current)

@@ -9,14 +9,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
-
-from ..neurons import SynfireError
-from . import fingerprint
-from .compile_cache import DiskCache, cache_root
+from ..neurons import SynfireError, fingerprint
+from ..neurons.kernel import compiled
 from .program import Program
 
-__all__ = ["compiled_run", "kernel"]
+__all__ = ["compiled_run"]
 
 _compiled_as: dict[type, str] = {}  # what a user's class depended on when it was first compiled in this process
 
@@ -41,16 +38,4 @@ def compiled_run(program: Program) -> Any:
 def _compiled(foreign: tuple[str, ...]) -> Any:
     from .loop import run
 
-    return _jit(run, "".join(foreign), _nrt=False, error_model="numpy")
-
-
-@cache
-def kernel(function: Any) -> Any:
-    """A function of Synfire's own, compiled without the GIL and kept on disk as the loop is."""
-    return _jit(function, "")
-
-
-def _jit(function: Any, depends: str, **options: Any) -> Any:
-    dispatcher = numba.njit(nogil=True, **options)(function)
-    dispatcher._cache = DiskCache(cache_root() / fingerprint.of_package(), function.__name__, depends)
-    return dispatcher
+    return compiled(run, "".join(foreign), _nrt=False, error_model="numpy")

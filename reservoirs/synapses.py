@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from ..neurons.kernel import kernel
 from .projection import Drawn, Projection
 
 __all__ = ["Row", "Synapses", "build"]

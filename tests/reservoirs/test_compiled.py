@@ -187,13 +187,13 @@ def test_a_global_called_as_a_field_may_change(monkeypatch):
 
 
 def test_a_change_of_the_packages_sources_changes_the_folder(tmp_path, monkeypatch):
-    from synfire.reservoirs import fingerprint
+    from synfire.neurons import fingerprint
 
     package = tmp_path / "synfire"
     for layer in ("neurons", "plasticity", "reservoirs"):
         (package / layer).mkdir(parents=True)
         (package / layer / "module.py").write_text("x = 1\n")
-    monkeypatch.setattr(fingerprint, "__file__", str(package / "reservoirs" / "fingerprint.py"))
+    monkeypatch.setattr(fingerprint, "__file__", str(package / "neurons" / "fingerprint.py"))
     of_package = fingerprint.of_package.__wrapped__
     seen = {of_package()}
     assert of_package() in seen
@@ -213,8 +213,8 @@ def spikes_of_a_small_network():
 def test_a_class_of_an_experiment_is_told_by_what_it_reads():
     """The package's hash does not cover experiments, so that editing one leaves everything else compiled."""
     from synfire.experiments.izhikevich_2003 import PulseStep
+    from synfire.neurons import fingerprint
     from synfire.neurons.synapse import ExponentialStep
-    from synfire.reservoirs import fingerprint
 
     assert set(fingerprint.foreign_classes((ExponentialStep(0.5, 1.0), PulseStep(0.0)))) == {PulseStep}
 
@@ -245,7 +245,7 @@ def test_a_cache_that_cannot_be_written_costs_no_result(tmp_path, monkeypatch, w
 
 
 def test_the_cache_lies_where_the_environment_says(tmp_path, monkeypatch):
-    from synfire.reservoirs.compile_cache import cache_root
+    from synfire.neurons.compile_cache import cache_root
 
     monkeypatch.setenv("SYNFIRE_CACHE", str(tmp_path / "here"))
     assert cache_root() == tmp_path / "here"
