@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["delayed_sum", "gaussian_taps", "integer_taps", "interpolated_taps", "lower_tap"]
+__all__ = ["EMPTY", "delayed_sum", "gaussian_taps", "integer_taps", "interpolated_taps", "interpolation"]
 
-_EMPTY = 1e-7  # added to the sum of a Gaussian's taps before dividing by it, as in DCLS
+EMPTY = 1e-7  # added to the sum of a Gaussian's taps before dividing by it, as in DCLS
 
 
 def gaussian_taps(delay: Tensor, width: float, max_delay: int) -> Tensor:
@@ -21,32 +21,32 @@ def gaussian_taps(delay: Tensor, width: float, max_delay: int) -> Tensor:
     Returns      shape (max_delay + 1, *delay.shape)
     Source       Khalfaoui-Hassani, Pellegrini & Masquelier 2023, doi:10.48550/arXiv.2112.03740, version 'gauss' of the code
     """
-    # one tap at a time: what is being worked on stays in cache
-    taps = torch.stack([torch.exp((n - delay).square() * (-0.5 / width**2)) for n in range(max_delay + 1)])
-    return taps / (taps.sum(0) + _EMPTY)
+    steps = torch.arange(max_delay + 1, dtype=delay.dtype, device=delay.device).view(-1, *[1] * delay.ndim)
+    taps = torch.exp((steps - delay).square() * (-0.5 / width**2))
+    return taps / (taps.sum(0) + EMPTY)
 
 
 def interpolated_taps(delay: Tensor, max_delay: int) -> Tensor:
-    """Linear interpolation between the two steps around the delay: 1 - f at floor(delay), f one step later.
-
-    The longest delay counts as f = 1 after the step before it, so that its derivative looks into the window.
-    """
-    lower = lower_tap(delay, max_delay)
-    upper = delay - lower
+    """Linear interpolation between the two steps around the delay, see `interpolation`; shape as of `gaussian_taps`."""
+    lower, late = interpolation(delay, max_delay)
     taps = torch.zeros((max_delay + 2, *delay.shape), dtype=delay.dtype, device=delay.device)
-    taps = taps.scatter(0, lower.unsqueeze(0), (1 - upper).unsqueeze(0))
-    return taps.scatter(0, lower.unsqueeze(0) + 1, upper.unsqueeze(0))[: max_delay + 1]
+    taps = taps.scatter(0, lower.unsqueeze(0), (1 - late).unsqueeze(0))
+    return taps.scatter(0, lower.unsqueeze(0) + 1, late.unsqueeze(0))[: max_delay + 1]
+
+
+def interpolation(delay: Tensor, max_delay: int) -> tuple[Tensor, Tensor]:
+    """The earlier of two steps to read, int64, and the later one's share.
+
+    The longest delay is a share of 1 after the step before it, so that its derivative looks into the window.
+    """
+    lower = delay.detach().floor().long().clamp(0, max(max_delay - 1, 0))
+    return lower, delay - lower if max_delay else delay * 0
 
 
 def integer_taps(delay: Tensor, max_delay: int, dtype: torch.dtype) -> Tensor:
     """One at the delay, an integer tensor, and zero elsewhere."""
     steps = torch.arange(max_delay + 1, device=delay.device).view(-1, *[1] * delay.ndim)
     return (steps == delay).to(dtype)
-
-
-def lower_tap(delay: Tensor, max_delay: int) -> Tensor:
-    """The earlier of the two steps that `interpolated_taps` reads, int64."""
-    return delay.detach().floor().clamp(0, max(max_delay - 1, 0)).long()
 
 
 def delayed_sum(x: Tensor, kernel: Tensor, history: Tensor | None = None) -> Tensor:

@@ -1,0 +1,75 @@
+"""The kernels of synapses with Gaussian delays, and their gradients, in one pass over the synapses.
+
+The exponentials are a polynomial of the argument divided by 256, in float64, squared eight times: plain arithmetic, which
+becomes vector instructions. Its relative error is below 1e-13, and what is below e^-60 counts as zero.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+__all__ = ["fill_kernel", "gradients"]
+
+_TOGETHER = 1024  # synapses whose taps stay in the first caches
+
+
+@njit(cache=True, parallel=True)
+def fill_kernel(weight, delay, width, floor, taps, kernel):  # type: ignore[no-untyped-def]
+    """Normalised Gaussians into `taps` and these times the weights into `kernel`, both (max_delay + 1, synapse).
+
+    `floor` is added to the sum of a synapse's taps.
+    """
+    number, synapses = taps.shape
+    scale = -0.5 / (width * width) / 256
+    for part in prange((synapses + _TOGETHER - 1) // _TOGETHER):
+        first = part * _TOGETHER
+        size = min(_TOGETHER, synapses - first)
+        total = np.full(size, floor)
+        for n in range(number):
+            tap = taps[n, first : first + size]
+            for k in range(size):
+                offset = n - np.float64(delay[first + k])
+                z = scale * offset * offset
+                p = 1 + z / 7 * (1 + z / 8 * (1 + z / 9 * (1 + z / 10 * (1 + z / 11))))
+                p = 1 + z * (1 + z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * p)))))
+                p *= p
+                p *= p
+                p *= p
+                p *= p
+                p *= p
+                p *= p
+                p *= p
+                p *= p
+                p = p if z > -60 / 256 else 0.0
+                tap[k] = p
+                total[k] += p
+        for k in range(size):
+            total[k] = 1 / total[k]
+        for n in range(number):
+            tap = taps[n, first : first + size]
+            product = kernel[n, first : first + size]
+            for k in range(size):
+                value = tap[k] * total[k]
+                tap[k] = value
+                product[k] = value * weight[first + k]
+
+
+@njit(cache=True, parallel=True)
+def gradients(weight, delay, width, taps, error, along_weight, along_delay):  # type: ignore[no-untyped-def]
+    """Gradients from that of the kernel; d tap_n / d delay = tap_n (n - delay - mean) / width², mean = Σ tap_n (n - delay)."""
+    number, synapses = taps.shape
+    for part in prange((synapses + _TOGETHER - 1) // _TOGETHER):
+        first = part * _TOGETHER
+        size = min(_TOGETHER, synapses - first)
+        share, slope, mean = np.zeros(size), np.zeros(size), np.zeros(size)
+        for n in range(number):
+            tap = taps[n, first : first + size]
+            row = error[n, first : first + size]
+            for k in range(size):
+                offset = n - np.float64(delay[first + k])
+                product = np.float64(tap[k]) * row[k]
+                share[k] += product
+                slope[k] += product * offset
+                mean[k] += tap[k] * offset
+        for k in range(size):
+            along_weight[first + k] = share[k]
+            along_delay[first + k] = weight[first + k] * (slope[k] - mean[k] * share[k]) / (width * width)
