@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -188,8 +189,7 @@ def fit(
                 if pressed():
                     return so_far(interrupted=True)
                 given = _on_device(network, sets["train"].batch(chosen))
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(int(setup_generator(seed, _NOISE, epoch, k).integers(2**63)))
+                with _drawing(int(setup_generator(seed, _NOISE, epoch, k).integers(2**63))):
                     credit = rule.gradients(network, given, carried)
                 place = _unsound(network, given, credit.loss, credit.gradients)
                 if place:
@@ -297,6 +297,20 @@ def _unsound(network: Feedforward, given: Batch, loss: Tensor, gradients: dict[s
 def _history(rows: list[dict[str, float]]) -> History:
     names = [field.name for field in dataclasses.fields(History)]
     return History(**{name: np.array([row.get(name, math.nan) for row in rows], dtype=np.float64) for name in names})
+
+
+@contextlib.contextmanager
+def _drawing(seed: int) -> Iterator[None]:
+    """Layers draw what this seed determines, and torch's own generator goes on as if they had not.
+
+    `torch.manual_seed` would also look for GPUs, which takes longer than a small batch.
+    """
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 def _bar(progress: bool, steps: int) -> Any:
