@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import GaussianNoise, InvalidValue, Izhikevich, Neuron, Synapse, Value, check_seed, uniform
+from ..neurons import GaussianNoise, InvalidValue, Izhikevich, Pulse, check_seed, uniform
 from ..reservoirs import AllToAll, Network, Population, Projection, Spikes
 from . import spike_statistics as statistics
 from .statistics import mean_interval
 
-__all__ = ["PRESETS", "SUMMARY", "Config", "Pulse", "figures", "network", "run", "trial"]
+__all__ = ["PRESETS", "SUMMARY", "Config", "figures", "network", "run", "trial"]
 
 SUMMARY = "Izhikevich 2003: a thousand coupled neurons and their rhythms"
 
@@ -38,44 +38,6 @@ EXPECTED: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 CV = {"1s": 0.37, "10s": 0.46}
 ACCEPTED = {"rate": (5.5, 9.5), "peak": (6.0, 12.0)}  # Hz
-
-
-class PulseState(NamedTuple):
-    """current: what arrived in the last step, shape (n,)."""
-
-    current: Value
-
-
-class PulseStep(NamedTuple):
-    """Coefficients of `Pulse`; `left` is what remains after the step."""
-
-    left: Value
-
-    def current(self, state: PulseState, v: Value) -> Value:
-        return state.current
-
-    def decay(self, state: PulseState) -> PulseState:
-        return PulseState(self.left)
-
-    def arrive(self, state: PulseState, weight: Value) -> PulseState:
-        return PulseState(state.current + weight)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Pulse(Synapse):
-    """An arriving spike is a current of its weight during the one step that follows.
-
-    Parameters   none; the weight is in the neuron's unit of current (mV/ms on Izhikevich)
-    State        current, shape (n,)
-    Source       Izhikevich 2003, doi:10.1109/TNN.2003.820440, whose program adds weights to the current of a step
-    Deviations   none
-    """
-
-    def discretise(self, dt: float, neuron: Neuron) -> PulseStep:
-        return PulseStep(0.0)
-
-    def initial_state(self) -> PulseState:
-        return PulseState(0.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -23,12 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import InvalidValue, Izhikevich, SpikeList, check_seed, exp, parameter, uniform
+from ..neurons import InvalidValue, Izhikevich, Pulse, SpikeList, check_seed, exp, parameter, uniform
 from ..plasticity import Bounds, Deferred, HardBounds, SynapticRule, Unbounded
 from ..reservoirs import FixedOutDegree, Network, OneToOne, Population, Projection, Spikes
 from . import polychronous_groups as groups
 from . import spike_statistics as statistics
-from .izhikevich_2003 import Pulse
 from .polychronization_figures import NETWORKS, figures
 
 __all__ = ["PRESETS", "SUMMARY", "Coincident", "Config", "figures", "network", "run", "searched", "trial"]

@@ -24,6 +24,7 @@ from .maths import Value, exp, where
 from .model import Neuron, Step
 from .parameters import Parameters, parameter
 from .poisson_input import PoissonInput
+from .pulse import Pulse
 from .randomness import check_seed, setup_generator
 from .soft_reset_lif import SoftResetLIF
 from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
@@ -84,6 +85,7 @@ __all__ = [
     "Parameters",
     "Poisson",
     "PoissonInput",
+    "Pulse",
     "Recurrent",
     "Sigmoid",
     "SoftResetLIF",

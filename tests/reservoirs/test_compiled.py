@@ -212,11 +212,11 @@ def spikes_of_a_small_network():
 
 def test_a_class_of_an_experiment_is_told_by_what_it_reads():
     """The package's hash does not cover experiments, so that editing one leaves everything else compiled."""
-    from synfire.experiments.izhikevich_2003 import PulseStep
+    from synfire.experiments.polychronization import CoincidentStep
     from synfire.neurons import fingerprint
     from synfire.neurons.synapse import ExponentialStep
 
-    assert set(fingerprint.foreign_classes((ExponentialStep(0.5, 1.0), PulseStep(0.0)))) == {PulseStep}
+    assert set(fingerprint.foreign_classes((ExponentialStep(0.5, 1.0), CoincidentStep(0.1, 0.1)))) == {CoincidentStep}
 
 
 @pytest.mark.parametrize("content", [b"", b"no pickle at all"])
