@@ -21,7 +21,7 @@ from ..neurons.normalise import BatchNorm, Dropout, Flatten
 from ..neurons.spiking import NeuronLayer
 from ..plasticity.delays import DelayedDense
 
-__all__ = ["Affine", "Flat", "Image", "Stage", "composed", "model_of", "one_dt", "stages_of"]
+__all__ = ["Affine", "Flat", "Image", "Stage", "composed", "model_of", "one_dt", "size_of_input", "stages_of"]
 
 
 class Affine(NamedTuple):
@@ -183,3 +183,17 @@ def one_dt(layers: Iterable[Any], target: str) -> float:
     if len(found) != 1:
         raise InvalidValue(f"{target}: dt of the layers", sorted(found), "one dt for all, at least one layer of neurons")
     return found.pop()
+
+
+def size_of_input(layers: Iterable[Any], size: Sequence[int] | None, target: str) -> tuple[int, ...]:
+    """The shape of one step of the input: as given, or the first layer's features.
+
+    Raises       InvalidValue where the first layer does not say them
+    """
+    if size is not None:
+        return tuple(size)
+    first = next(iter(layers))
+    if getattr(first, "n_in", None) is None:
+        legal = "given for a network whose first layer does not say how many features it takes"
+        raise InvalidValue(f"{target}: size", None, legal, "e.g. size=(2, 34, 34): channels, height, width")
+    return (int(first.n_in),)
