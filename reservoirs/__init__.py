@@ -25,12 +25,18 @@ from .running import Running
 from .simulation import Simulation
 
 if TYPE_CHECKING:
+    from .event_copy import EventNetwork, event_network
     from .layered import Feedforward, feedforward
+    from .nir_graph import from_nir, to_nir
+    from .snntorch_network import from_snntorch, to_snntorch
     from .training import Diverged, Fitted, History, Samples, adam, evaluate, fit
+    from .weights import load_network, save_network
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "Diverged": "training", "Feedforward": "layered", "Fitted": "training", "History": "training", "Samples": "training",
-    "adam": "training", "evaluate": "training", "feedforward": "layered", "fit": "training",
+    "Diverged": "training", "EventNetwork": "event_copy", "Feedforward": "layered", "Fitted": "training",
+    "History": "training", "Samples": "training", "adam": "training", "evaluate": "training", "event_network": "event_copy",
+    "feedforward": "layered", "fit": "training", "from_nir": "nir_graph", "from_snntorch": "snntorch_network",
+    "load_network": "weights", "save_network": "weights", "to_nir": "nir_graph", "to_snntorch": "snntorch_network",
 }  # fmt: skip
 
 
@@ -45,6 +51,7 @@ __all__ = [
     "Connectivity",
     "Diverged",
     "Driven",
+    "EventNetwork",
     "Feedforward",
     "Fitted",
     "FixedInDegree",
@@ -76,8 +83,15 @@ __all__ = [
     "TraceData",
     "adam",
     "evaluate",
+    "event_network",
     "feedforward",
     "filtered_spikes",
     "fit",
+    "from_nir",
+    "from_snntorch",
     "learn_online",
+    "load_network",
+    "save_network",
+    "to_nir",
+    "to_snntorch",
 ]

@@ -1,0 +1,153 @@
+"""Layers, models and surrogates as plain data, and back, by classes that are known beforehand.
+
+A layer is its class's name and its constructor's arguments; a model, surrogate, kind of delay or objective is its class's name
+and its fields; arrays are set aside as tensors. Classes are looked up among this package's and those that the caller hands
+over, so that nothing in a file can name another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import neurons
+from ..neurons.dense import Conv, Dense
+from ..neurons.errors import InvalidValue, UnknownName
+from ..neurons.layer import Layer
+from ..neurons.model import Neuron
+from ..neurons.normalise import BatchNorm, Count, Dropout, Extend, Flatten
+from ..neurons.source import Source
+from ..neurons.spiking import Membrane, Recurrent, Spiking
+from ..neurons.surrogate import Surrogate
+from ..plasticity.delays import DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
+from ..plasticity.objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+
+__all__ = ["Described", "described_layer", "described_value", "known_classes", "layer_from", "value_from"]
+
+Described = dict[str, Any]
+
+_ARGUMENTS: dict[type[Layer], str] = {
+    BatchNorm: "n gain",
+    Conv: "channels_in channels_out kernel stride padding bias gain",
+    Count: "",
+    DelayedDense: "n_in n_out delays dt synapses gain",
+    Dense: "n_in n_out bias gain",
+    Dropout: "probability",
+    Extend: "steps",
+    Flatten: "",
+    Membrane: "n neuron dt learn",
+    Recurrent: "n neuron dt surrogate scale learn gain",
+    Spiking: "n neuron dt surrogate scale learn",
+}
+_LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
+_OTHERS = (
+    LearnableDelay, RandomDelay, TwoTapDelay, CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax,
+)  # fmt: skip
+
+
+def known_classes(own: Iterable[type]) -> dict[str, type]:
+    """This package's models, surrogates, delays and objectives by name, and a caller's own.
+
+    Raises       InvalidValue for what is no dataclass, or has the name of one of this package's
+    """
+    public = (getattr(neurons, name) for name in neurons.__all__)
+    models = (each for each in public if inspect.isclass(each) and issubclass(each, Neuron | Surrogate))
+    known: dict[str, type] = {kind.__name__: kind for kind in (*models, *_OTHERS) if not issubclass(kind, Source)}
+    for kind in own:
+        if not inspect.isclass(kind) or not dataclasses.is_dataclass(kind):
+            raise InvalidValue("classes", kind, "classes of models, surrogates or objectives, each a dataclass")
+        if known.get(kind.__name__, kind) is not kind:
+            raise InvalidValue("classes", kind.__name__, "a name that no class of Synfire has", "rename the class")
+        known[kind.__name__] = kind
+    return known
+
+
+def described_layer(layer: Any, name: str, tensors: dict[str, Tensor]) -> Described:
+    """A layer's class and arguments; `tensors` takes the arrays among its model's parameters, under `name`.
+
+    Raises       InvalidValue for a layer or a value that has no description
+    """
+    if type(layer) not in _ARGUMENTS:
+        raise InvalidValue(name, type(layer).__name__, "one of Synfire's layers: " + ", ".join(sorted(_LAYERS)))
+    arguments: Described = {}
+    for field in _ARGUMENTS[type(layer)].split():
+        value = getattr(layer, "_neuron" if field == "neuron" else field)
+        if field == "bias":
+            value = value is not None
+        arguments[field] = described_value(value, f"{name}.{field}", tensors)
+    return {"layer": type(layer).__name__, **arguments}
+
+
+def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """A number, name, list of names, array or dataclass as plain data. Raises InvalidValue for anything else."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        tensors[name] = torch.from_numpy(value.copy())
+        return {"tensor": name}
+    if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
+        return list(value)
+    if isinstance(value, bool | int | float | str):
+        return value
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise InvalidValue(name, type(value).__name__, "a number, an array or a dataclass of such")
+    kind = type(value)
+    if known_classes(()).get(kind.__name__, kind) is not kind:
+        raise InvalidValue(name, f"another class called {kind.__name__}", "a class with a name of its own", "rename it")
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+    described = {field: described_value(each, f"{name}.{field}", tensors) for field, each in fields.items()}
+    return {"class": kind.__name__, **described}
+
+
+def layer_from(described: Any, name: str, tensors: Mapping[str, Tensor], known: Mapping[str, type]) -> Layer:
+    """The layer that `described_layer` described; its weights are at their start.
+
+    Raises       InvalidValue, KeyError, TypeError or ValueError for what is none, or does not fit the tensors; no memory is
+                 taken before sizes were compared with theirs
+    """
+    arguments = dict(described)
+    kind = _LAYERS.get(arguments.pop("layer"))
+    if kind is None:
+        raise UnknownName("layer", described["layer"], _LAYERS)
+    if sorted(arguments) != sorted(_ARGUMENTS[kind].split()):
+        raise InvalidValue(kind.__name__, sorted(arguments), _ARGUMENTS[kind])
+    made = {field: value_from(value, tensors, known) for field, value in arguments.items()}
+    for part, shape in _shapes(kind, made).items():
+        found = tuple(tensors[f"{name}.{part}"].shape)
+        if found != shape:
+            raise InvalidValue(f"{kind.__name__}: tensor {name}.{part}", f"shape {found}", f"of shape {shape}")
+    return kind(**made)
+
+
+def value_from(described: Any, tensors: Mapping[str, Tensor], known: Mapping[str, type]) -> Any:
+    """What `described_value` described. Raises as `layer_from`."""
+    if not isinstance(described, dict):
+        return described
+    if set(described) == {"tensor"}:
+        return tensors[described["tensor"]].numpy()
+    fields = dict(described)
+    name = fields.pop("class")
+    if name not in known:
+        raise UnknownName("class", name, known, "hand your own over: load_network(path, classes=[...])")
+    return known[name](**{field: value_from(value, tensors, known) for field, value in fields.items()})
+
+
+def _shapes(kind: type[Layer], made: Described) -> dict[str, tuple[int, ...]]:
+    """The tensors whose size follows from a constructor's arguments."""
+    if issubclass(kind, Dense):
+        return {"weight": (made["n_in"], made["n_out"])}
+    if issubclass(kind, DelayedDense):
+        shape = (made["synapses"] * made["n_in"], made["n_out"])
+        return {"weight": shape, "delay": shape}
+    if issubclass(kind, Conv):
+        return {"weight": (made["channels_out"], made["channels_in"], made["kernel"], made["kernel"])}
+    if issubclass(kind, BatchNorm):
+        return {"norm.weight": (made["n"],)}
+    found: dict[str, tuple[int, ...]] = {f"learned.{field}": (made["n"],) for field in made.get("learn", ())}
+    return found | ({"weight": (made["n"], made["n"])} if issubclass(kind, Recurrent) else {})
