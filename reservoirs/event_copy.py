@@ -7,6 +7,7 @@ comes a population rests: biases start with it, and a model that would drift is 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -97,7 +98,9 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
     dt = one_dt(layers.values(), "event_network")
     stages, rest = stages_of(layers, sample.shape[1:], "event_network")
     if rest:
-        raise InvalidValue("event_network: the last layer", type(network.layers[-1]).__name__, "neurons", "add a Membrane")
+        raise InvalidValue(
+            "event_network: the last layer", type(network.layers[-1]).__name__, "neurons", "add a Membrane"
+        )
     net = Network(dt=dt)
     flat = sample.reshape(len(sample), -1)
     when, who = np.nonzero(flat)
@@ -106,20 +109,20 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
     for shift, stage in enumerate(stages, 1):
         wiring, layer = composed(stage.connections), stage.neurons
         if wiring is None:
-            raise InvalidValue(
-                f"event_network: layer {stage.place} ({type(layer).__name__})", "neurons driven by the input itself",
-                "connections before it", "put a Dense there",
-            )  # fmt: skip
+            name = f"event_network: layer {stage.place} ({type(layer).__name__})"
+            raise InvalidValue(name, "neurons driven by the input itself", "connections before it", "put a Dense there")
         if isinstance(layer, Membrane) and shift < len(stages):
-            raise InvalidValue(f"event_network: layer {stage.place} (Membrane)", "one of those between", "the last layer")
+            raise InvalidValue(
+                f"event_network: layer {stage.place} (Membrane)", "one of those between", "the last layer"
+            )
         model = _model(layer)
         cells = net.population(layer.n, model, name=f"layer{stage.place}")
         _connect(net, pre, cells, wiring, dt)
         if isinstance(layer, Recurrent):
-            weight = (layer.gain * layer.weight).detach().double().cpu().numpy()
+            weight = (layer.gain * layer.weight).detach().cpu().numpy()
             net.connect(cells, cells, AllToAll(), weight=weight, synapse=Pulse())
         if wiring.bias is not None:
-            net.drive(cells, Current(amplitude=wiring.bias.double().cpu().numpy(), start=shift * dt))
+            net.drive(cells, Current(amplitude=wiring.bias.cpu().numpy(), start=shift * dt))
         held = holding_current(model, dt, layer.n)
         if held.any():
             net.drive(cells, Current(amplitude=held, stop=shift * dt))
@@ -129,10 +132,10 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
 
 
 def _without_ends(network: Feedforward) -> tuple[dict[int, Any], int]:
-    """The layers by place, without a Count at the end and Extend before the neurons; how many steps Extend adds."""
+    """The layers by place, doubled, without a Count at the end and Extend before the neurons; how many steps Extend adds."""
     if not isinstance(network, Feedforward):
         raise InvalidValue("event_network: network", type(network).__name__, "a Feedforward network")
-    layers: dict[int, Any] = dict(enumerate(network.layers))
+    layers: dict[int, Any] = dict(enumerate(copy.deepcopy(network).double().layers))
     if isinstance(network.layers[-1], Count):
         del layers[len(layers) - 1]
     first = next((place for place, layer in layers.items() if isinstance(layer, NeuronLayer)), len(layers))
@@ -147,7 +150,9 @@ def _as_spikes(spikes: Any) -> NDArray[np.bool_]:
         raise InvalidValue("event_network: spikes", f"shape {array.shape}", legal, "x[:, 0] is the first of a batch")
     if array.dtype.kind not in "biuf" or not ((array == 0) | (array == 1)).all():
         found = array[(array != 0) & (array != 1)][0] if array.dtype.kind in "iuf" else array.dtype
-        raise InvalidValue("event_network: spikes", found, "0 or 1: events", "encode numbers as spikes, e.g. encode_rate")
+        raise InvalidValue(
+            "event_network: spikes", found, "0 or 1: events", "encode numbers as spikes, e.g. encode_rate"
+        )
     return array.astype(np.bool_)
 
 
@@ -155,7 +160,9 @@ def _model(layer: NeuronLayer) -> Neuron:
     model: Neuron = model_of(layer)
     if isinstance(layer, Membrane):
         if not isinstance(model, LIF):
-            raise InvalidValue("event_network: Membrane.neuron", type(model).__name__, "a LIF, whose threshold can be put away")
+            raise InvalidValue(
+                "event_network: Membrane.neuron", type(model).__name__, "a LIF, whose threshold can be put away"
+            )
         return dataclasses.replace(model, v_threshold=_NEVER)
     if not isinstance(layer, Spiking):
         raise InvalidValue("event_network: layer", type(layer).__name__, "Spiking, Recurrent or Membrane")
@@ -163,7 +170,7 @@ def _model(layer: NeuronLayer) -> Neuron:
 
 
 def _connect(net: Network, pre: Population, post: Population, wiring: Affine, dt: float) -> None:
-    weight = wiring.weight.double().cpu().numpy()
+    weight = wiring.weight.cpu().numpy()
     if wiring.delay is None:
         net.connect(pre, post, AllToAll(), weight=weight, synapse=Pulse())
         return

@@ -94,7 +94,9 @@ def _their_connection(nir: Any, connection: Connection, name: str) -> Any:
     bias = None if connection.bias is None else _array(connection.bias)
     if isinstance(connection, Affine):
         if connection.delay is not None:
-            raise InvalidValue(name, "delays of synapses", "connections without delays", "NIR's Delay is one of a neuron")
+            raise InvalidValue(
+                name, "delays of synapses", "connections without delays", "NIR's Delay is one of a neuron"
+            )
         weight = _array(connection.weight.T)
         return nir.Linear(weight=weight) if bias is None else nir.Affine(weight=weight, bias=bias)
     weight = _array(connection.weight)
@@ -163,9 +165,7 @@ def _opened(nir: Any, graph: Any, prefix: str) -> tuple[dict[str, Any], Edges]:
             nodes[f"{prefix}{name}"] = node
             continue
         inside, between = _opened(nir, node, f"{prefix}{name}/")
-        first, last = (
-            [n for n in node.nodes if isinstance(node.nodes[n], kind)] for kind in (nir.Input, nir.Output)
-        )
+        first, last = ([n for n in node.nodes if isinstance(node.nodes[n], kind)] for kind in (nir.Input, nir.Output))
         if len(first) != 1 or len(last) != 1:
             raise InvalidValue(f"from_nir: node {prefix}{name!r}", "a graph", "one with one input and one output")
         nodes |= inside
@@ -196,10 +196,14 @@ def _chain(nir: Any, nodes: dict[str, Any], edges: Edges) -> list[str]:
     order = begins
     while following := [b for a, b in edges if a == order[-1]]:
         if len(following) > 1 or following[0] in order or sum(b == following[0] for _, b in edges) > 1:
-            raise InvalidValue(f"from_nir: node {order[-1]!r}", f"edges to {following}", "a chain, without branches and loops")
+            raise InvalidValue(
+                f"from_nir: node {order[-1]!r}", f"edges to {following}", "a chain, without branches and loops"
+            )
         order.append(following[0])
     if len(order) < len(nodes):
-        raise InvalidValue("from_nir: graph", f"without a way to {sorted(set(nodes) - set(order))}", "a chain of all nodes")
+        raise InvalidValue(
+            "from_nir: graph", f"without a way to {sorted(set(nodes) - set(order))}", "a chain of all nodes"
+        )
     return [name for name in order if not isinstance(nodes[name], nir.Input | nir.Output)]
 
 
@@ -220,13 +224,17 @@ def _layer(nir: Any, node: Any, loop: Any, dt: float, surrogate: Surrogate | Non
     n = len(node.tau)
     common = {"tau_m": _plain(1e3 * node.tau), "r_m": _plain(node.r), "v_rest": _plain(node.v_leak)}
     if isinstance(node, nir.LI):
-        return Membrane(n, LIF(**common, v_reset=_plain(node.v_leak - 1.0), v_threshold=_plain(node.v_leak + 1.0)), dt=dt)
+        return Membrane(
+            n, LIF(**common, v_reset=_plain(node.v_leak - 1.0), v_threshold=_plain(node.v_leak + 1.0)), dt=dt
+        )
     model = LIF(**common, v_reset=_plain(node.v_reset), v_threshold=_plain(node.v_threshold))
     if loop is None:
         return Spiking(n, model, dt=dt, surrogate=surrogate)
     weight = np.asarray(loop.weight).T
     if np.any(getattr(loop, "bias", 0.0)) or weight.shape != (n, n) or np.diagonal(weight).any():
-        raise InvalidValue(f"{name}, to itself", "a bias, self-connections or another size", f"({n}, {n}), 0 on the diagonal")
+        raise InvalidValue(
+            f"{name}, to itself", "a bias, self-connections or another size", f"({n}, {n}), 0 on the diagonal"
+        )
     made = Recurrent(n, model, dt=dt, surrogate=surrogate)
     made.weight = nn.Parameter(_tensor(weight))
     return made

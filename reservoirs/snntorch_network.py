@@ -32,6 +32,7 @@ from .stages import Affine, Connection, Flat, Image, Stage, model_of, size_of_in
 __all__ = ["from_snntorch", "to_snntorch"]
 
 Floats = NDArray[np.float64]
+_PLAIN = {"inhibition": False, "state_quant": False, "surrogate_disable": False, "reset_delay": True}
 
 
 class SpikeFunction:
@@ -136,12 +137,16 @@ def _their_neurons(layer: NeuronLayer, name: str) -> tuple[Floats, nn.Module]:
     if isinstance(model, SoftResetLIF):
         if not np.allclose(step.v_drop * beta, distance, rtol=1e-9, atol=0.0):
             fix = f"snnTorch subtracts after the leak: v_drop = {distance / beta} mV"
-            raise InvalidValue(name, f"v_drop = {model.v_drop} mV", "the distance to threshold divided by exp(-dt / tau_m)", fix)
+            raise InvalidValue(
+                name, f"v_drop = {model.v_drop} mV", "the distance to threshold divided by exp(-dt / tau_m)", fix
+            )
         options["reset_mechanism"] = "subtract"
     elif type(model) is not LIF:
         raise InvalidValue(name, type(model).__name__, "LIF or SoftResetLIF", "snnTorch has no such neuron")
     elif np.any(step.v_reset != step.v_rest):
-        raise InvalidValue(name, f"v_reset = {model.v_reset} mV", f"v_rest = {model.v_rest} mV: snnTorch resets to rest")
+        raise InvalidValue(
+            name, f"v_reset = {model.v_reset} mV", f"v_rest = {model.v_rest} mV: snnTorch resets to rest"
+        )
     else:
         options["reset_mechanism"] = "zero"
     if not isinstance(layer, Recurrent):
@@ -196,11 +201,15 @@ def from_snntorch(
             shape = shape and (math.prod(shape),)
         elif type(each) in (snntorch.Leaky, snntorch.RLeaky):
             if shape is None or len(shape) != 1:
-                raise InvalidValue(name, f"an input of shape {shape}", "features", "add nn.Flatten before it, and give size=")
+                raise InvalidValue(
+                    name, f"an input of shape {shape}", "features", "add nn.Flatten before it, and give size="
+                )
             _fold_bias(layers, each, name)
             layers.append(_neurons(each, shape[0], dt, k == len(module) - 1, name))
         else:
-            raise InvalidValue(name, each, "Linear, Conv2d, Flatten(), Leaky or RLeaky", "Synfire has no exact counterpart")
+            raise InvalidValue(
+                name, each, "Linear, Conv2d, Flatten(), Leaky or RLeaky", "Synfire has no exact counterpart"
+            )
     return Feedforward(layers, objective)
 
 
@@ -242,7 +251,7 @@ def _fold_bias(layers: list[Layer], module: Any, name: str) -> None:
 
 
 def _neurons(module: Any, n: int, dt: float, last: bool, name: str) -> Layer:
-    for field, plain in (("inhibition", False), ("state_quant", False), ("surrogate_disable", False), ("reset_delay", True)):
+    for field, plain in _PLAIN.items():
         if bool(getattr(module, field)) is not plain:
             raise InvalidValue(f"{name}.{field}", getattr(module, field), f"{plain}: Synfire has no counterpart")
     if bool((module.graded_spikes_factor != 1.0).any()):
@@ -253,7 +262,9 @@ def _neurons(module: Any, n: int, dt: float, last: bool, name: str) -> Layer:
     common = {"tau_m": -dt / np.log(beta), "r_m": 1.0 / (1.0 - beta), "v_rest": 0.0, "v_threshold": threshold}
     if module.reset_mechanism == "none":
         if not last or hasattr(module, "recurrent"):
-            raise InvalidValue(f"{name}.reset_mechanism", "none", "that of the last Leaky only, which is read as a Membrane")
+            raise InvalidValue(
+                f"{name}.reset_mechanism", "none", "that of the last Leaky only, which is read as a Membrane"
+            )
         return Membrane(n, LIF(**{**common, "v_threshold": 1.0, "v_reset": 0.0}), dt=dt)
     options: dict[str, Any] = {"dt": dt, "surrogate": _our_surrogate(module.spike_grad, name), "scale": 1.0}
     if module.reset_mechanism == "subtract":
@@ -267,7 +278,9 @@ def _neurons(module: Any, n: int, dt: float, last: bool, name: str) -> Layer:
         raise InvalidValue(name, found, "all-to-all connections and reset by subtraction")
     weight = module.recurrent.weight.detach().T
     if bool((weight.diagonal() != 0.0).any()):
-        raise InvalidValue(f"{name}.recurrent", "connections of neurons to themselves", "a diagonal of 0", "Recurrent has none")
+        raise InvalidValue(
+            f"{name}.recurrent", "connections of neurons to themselves", "a diagonal of 0", "Recurrent has none"
+        )
     made = Recurrent(n, model, **options)
     made.weight = nn.Parameter(weight.clone())
     return made

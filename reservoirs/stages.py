@@ -181,7 +181,9 @@ def one_dt(layers: Iterable[Any], target: str) -> float:
     """
     found = {layer.dt for layer in layers if isinstance(layer, NeuronLayer | DelayedDense)}
     if len(found) != 1:
-        raise InvalidValue(f"{target}: dt of the layers", sorted(found), "one dt for all, at least one layer of neurons")
+        raise InvalidValue(
+            f"{target}: dt of the layers", sorted(found), "one dt for all, at least one layer of neurons"
+        )
     return found.pop()
 
 

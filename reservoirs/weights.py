@@ -67,7 +67,9 @@ def load_network(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) 
     try:
         description = json.loads(text)
         if description["format"] != _FORMAT:
-            raise UnreadableFile(f"{path}: format {description['format']!r}, but this Synfire reads {_FORMAT}; update it")
+            raise UnreadableFile(
+                f"{path}: format {description['format']!r}, but this Synfire reads {_FORMAT}; update it"
+            )
         layers = []
         for k, described in enumerate(description["layers"]):
             place = f"layer {k}"
@@ -146,4 +148,6 @@ def _write_whole(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         reason = error.strerror or str(error)
-        raise SynfireError(f"save_network: cannot write {path}: {reason}; free some space or choose another place") from error
+        raise SynfireError(
+            f"save_network: cannot write {path}: {reason}; free some space or choose another place"
+        ) from error

@@ -45,7 +45,9 @@ def test_a_spike_is_a_current_in_the_step_after_it_arrives_and_in_no_other(delay
     step = sf.LIF(tau_m=10.0).discretise(dt)
     assert (trace.values[:felt] == -65.0).all()
     assert trace.values[felt, 0] == step.integrate(sf.LIF().initial_state(), weight).v
-    np.testing.assert_allclose(trace.values[felt + 1, 0] + 65.0, (trace.values[felt, 0] + 65.0) * step.decay_m, rtol=1e-13)
+    np.testing.assert_allclose(
+        trace.values[felt + 1, 0] + 65.0, (trace.values[felt, 0] + 65.0) * step.decay_m, rtol=1e-13
+    )
 
 
 def test_all_pulses_share_one_state():

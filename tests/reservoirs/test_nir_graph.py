@@ -33,7 +33,9 @@ def check(network, tmp_path, x=None, size=None):
     return graph, back
 
 
-@pytest.mark.parametrize("options", [{}, {"batch_norm": True}, {"recurrent": True}, {"learn": ("tau_m", "v_threshold")}])
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_norm": True}, {"recurrent": True}, {"learn": ("tau_m", "v_threshold")}]
+)
 @pytest.mark.parametrize("dt", [0.1, 1.0])
 def test_a_stack_comes_back(options, dt, tmp_path):
     network = sf.feedforward([20, 30, 15, 5], neuron=sf.LIF(tau_m=10.0), dt=dt, **options)
@@ -42,7 +44,10 @@ def test_a_stack_comes_back(options, dt, tmp_path):
 
 
 def test_spikes_and_biases_come_back(tmp_path):
-    layers = [sf.Dense(20, 30, bias=True, gain=200.0), sf.Spiking(30, sf.LIF(tau_m=np.arange(5.0, 35.0), v_reset=-70.0))]
+    layers = [
+        sf.Dense(20, 30, bias=True, gain=200.0),
+        sf.Spiking(30, sf.LIF(tau_m=np.arange(5.0, 35.0), v_reset=-70.0)),
+    ]
     torch.nn.init.uniform_(layers[0].bias, -0.1, 0.1)
     graph, _ = check(sf.Feedforward(layers), tmp_path)
     assert isinstance(graph.nodes["layer1_in0"], nir.Affine)
@@ -73,7 +78,9 @@ def test_graphs_within_a_graph_are_opened():
     )
     outer = {name: node for name, node in graph.nodes.items() if not name.startswith("layer1.")} | {"rnn": inner}
     edges = [("input", "layer1_in0"), ("layer1_in0", "rnn"), ("rnn", "layer3_in0"), ("layer3_in0", "layer3.lif")]
-    nested = nir.NIRGraph(nodes=outer, edges=[*edges, ("layer3.lif", "output")], metadata=graph.metadata, type_check=False)
+    nested = nir.NIRGraph(
+        nodes=outer, edges=[*edges, ("layer3.lif", "output")], metadata=graph.metadata, type_check=False
+    )
     x = sample()
     torch.testing.assert_close(sf.from_nir(nested).double()(x)[0], network(x)[0], rtol=1e-10, atol=1e-10)
 

@@ -153,7 +153,8 @@ def test_the_bias_of_recurrent_connections_moves_to_the_connections_before():
     with torch.no_grad():
         module[1].recurrent.weight.fill_diagonal_(0.0)
     module[1].spk = torch.zeros(0, dtype=torch.float64)
-    module[1].spike_grad = lambda x, inner=module[1].spike_grad: inner(x).double()  # RLeaky hears float32 spikes otherwise
+    inner = module[1].spike_grad
+    module[1].spike_grad = lambda x: inner(x).double()  # else it hears spikes of float32
     x = sample()
     expected = run(module, x)
     module[1].spike_grad = theirs.atan()

@@ -33,10 +33,15 @@ def stacks(draw):
     layers, n = [], 3
     dt = draw(st.sampled_from([0.25, 0.5, 1.0]))
     if draw(st.booleans()):
-        layers += [sf.Conv(1, 3, 2, stride=1, padding=draw(st.integers(0, 1)), bias=draw(st.booleans()), gain=0.7), sf.Flatten()]
+        layers += [
+            sf.Conv(1, 3, 2, stride=1, padding=draw(st.integers(0, 1)), bias=draw(st.booleans()), gain=0.7),
+            sf.Flatten(),
+        ]
     for _ in range(draw(st.integers(1, 3))):
         if draw(st.booleans()):
-            layers.append(sf.Dense(n, 4, bias=draw(st.booleans()), gain=draw(st.floats(0.1, 10.0)), seed=draw(st.integers(0, 9))))
+            layers.append(
+                sf.Dense(n, 4, bias=draw(st.booleans()), gain=draw(st.floats(0.1, 10.0)), seed=draw(st.integers(0, 9)))
+            )
         else:
             layers.append(sf.DelayedDense(n, 4, draw(st.sampled_from(DELAYS)), dt=dt, synapses=draw(st.integers(1, 2))))
         if draw(st.booleans()):
@@ -94,7 +99,9 @@ def test_a_trained_network_gives_the_same_outputs_and_can_be_trained_on(tmp_path
     trained = sf.fit(network, sf.BPTT(), data, epochs=2, batch=4, progress=False).network
     back = sf.load_network(sf.save_network(trained, tmp_path / "network.safetensors"))
     assert torch.equal(trained(x)[0], back(x)[0])
-    further = [sf.fit(each, sf.BPTT(), data, epochs=1, batch=4, progress=False).network(x)[0] for each in (trained, back)]
+    further = [
+        sf.fit(each, sf.BPTT(), data, epochs=1, batch=4, progress=False).network(x)[0] for each in (trained, back)
+    ]
     torch.testing.assert_close(*further, rtol=1e-4, atol=1e-4)  # threads of torch round otherwise
 
 
@@ -134,7 +141,9 @@ def test_what_has_no_description_is_refused_and_leaves_no_file(tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    return sf.save_network(sf.feedforward([3, 4, 2], learn=("tau_m",), batch_norm=True), tmp_path / "network.safetensors")
+    return sf.save_network(
+        sf.feedforward([3, 4, 2], learn=("tau_m",), batch_norm=True), tmp_path / "network.safetensors"
+    )
 
 
 def test_an_older_file_stays_when_the_new_one_cannot_be_written(saved, monkeypatch):
@@ -187,7 +196,9 @@ def changed(path, change):
         description = json.loads(file.metadata()["synfire"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     description = change(description, tensors) or description
-    save_file(tensors, path, metadata={"synfire": description if isinstance(description, str) else json.dumps(description)})
+    save_file(
+        tensors, path, metadata={"synfire": description if isinstance(description, str) else json.dumps(description)}
+    )
     return path
 
 
