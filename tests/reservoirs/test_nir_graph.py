@@ -48,7 +48,7 @@ def test_spikes_and_biases_come_back(tmp_path):
         sf.Dense(20, 30, bias=True, gain=200.0),
         sf.Spiking(30, sf.LIF(tau_m=np.arange(5.0, 35.0), v_reset=-70.0)),
     ]
-    torch.nn.init.uniform_(layers[0].bias, -0.1, 0.1)
+    torch.nn.init.uniform_(layers[0].bias, -0.1, 0.1, generator=torch.Generator().manual_seed(4))
     graph, _ = check(sf.Feedforward(layers), tmp_path)
     assert isinstance(graph.nodes["layer1_in0"], nir.Affine)
     np.testing.assert_allclose(graph.nodes["layer1.lif"].tau, 1e-3 * np.arange(5.0, 35.0))  # seconds

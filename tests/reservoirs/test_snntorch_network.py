@@ -58,7 +58,7 @@ def test_a_stack_gives_the_same_membranes_and_comes_back(neuron, batch_norm):
 
 def test_the_spikes_themselves_are_the_same():
     layers = [sf.Dense(20, 30, bias=True, gain=200.0), sf.Spiking(30, sf.LIF(tau_m=10.0))]
-    torch.nn.init.uniform_(layers[0].bias, -0.1, 0.1)
+    torch.nn.init.uniform_(layers[0].bias, -0.1, 0.1, generator=torch.Generator().manual_seed(4))
     module, _ = check(sf.Feedforward(layers))
     assert isinstance(module[1], snntorch.Leaky)
     assert module[1].reset_mechanism == "zero"
