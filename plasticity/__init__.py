@@ -19,14 +19,22 @@ from .triplet_stdp import TripletSTDP
 from .tsodyks_markram import TsodyksMarkram
 
 if TYPE_CHECKING:
+    from .agreement import Angles, angle
     from .backpropagation_through_time import BPTT
     from .credit import Batch, Credit, CreditRule
+    from .direct_feedback import DirectFeedback
+    from .eprop import EProp
+    from .feedback import AdaptiveFeedback, Feedback, RandomFeedback, SymmetricFeedback
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+    from .ottt import OTTT
+    from .sltt import SLTT
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "BPTT": "backpropagation_through_time", "Batch": "credit", "CountCrossEntropy": "objective", "Credit": "credit",
-    "CreditRule": "credit", "MaxCrossEntropy": "objective", "SquaredError": "objective", "StepCrossEntropy": "objective",
-    "SummedSoftmax": "objective",
+    "AdaptiveFeedback": "feedback", "Angles": "agreement", "BPTT": "backpropagation_through_time", "Batch": "credit",
+    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "DirectFeedback": "direct_feedback",
+    "EProp": "eprop", "Feedback": "feedback", "MaxCrossEntropy": "objective", "OTTT": "ottt", "RandomFeedback": "feedback",
+    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
+    "SymmetricFeedback": "feedback", "angle": "agreement",
 }  # fmt: skip
 
 
@@ -38,7 +46,11 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "BPTT",
+    "OTTT",
+    "SLTT",
     "STDP",
+    "AdaptiveFeedback",
+    "Angles",
     "Batch",
     "Bounds",
     "ChannelwiseRecursiveLeastSquares",
@@ -46,7 +58,10 @@ __all__ = [
     "Credit",
     "CreditRule",
     "Deferred",
+    "DirectFeedback",
+    "EProp",
     "EveryPair",
+    "Feedback",
     "HardBounds",
     "InhibitorySTDP",
     "MaxCrossEntropy",
@@ -55,6 +70,7 @@ __all__ = [
     "Pairing",
     "PowerBounds",
     "PredictionGated",
+    "RandomFeedback",
     "ReadoutRule",
     "RecursiveLeastSquares",
     "RewardModulated",
@@ -62,10 +78,12 @@ __all__ = [
     "SquaredError",
     "StepCrossEntropy",
     "SummedSoftmax",
+    "SymmetricFeedback",
     "SynapticRule",
     "ThreeFactor",
     "TripletSTDP",
     "TsodyksMarkram",
     "Unbounded",
+    "angle",
     "ridge",
 ]
