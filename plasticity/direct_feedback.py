@@ -65,7 +65,7 @@ class DirectFeedback:
             if own:
                 found = torch.autograd.grad(spikes, own, signal @ matrix.T, allow_unused=True)
                 gradients |= dict(zip(own, found, strict=True))
-        reached = {names[key]: gradient for key, gradient in gradients.items() if gradient is not None}
+        reached = {names[id(value)]: gradient for value, gradient in gradients.items() if gradient is not None}
         by_name = {name: reached[name] for name in names.values() if name in reached}
         return Credit(loss.detach(), network.objective.scores(outputs.detach()), by_name, state)
 
