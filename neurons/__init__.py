@@ -25,6 +25,7 @@ from .model import Neuron, Step
 from .parameters import Parameters, parameter
 from .poisson_input import PoissonInput
 from .randomness import check_seed, setup_generator
+from .soft_reset_adaptive_lif import SoftResetAdaptiveLIF
 from .soft_reset_lif import SoftResetLIF
 from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
 from .surrogate import ArcTan, FastSigmoid, Gaussian, Sigmoid, StraightThrough, Surrogate, Triangular
@@ -86,6 +87,7 @@ __all__ = [
     "PoissonInput",
     "Recurrent",
     "Sigmoid",
+    "SoftResetAdaptiveLIF",
     "SoftResetLIF",
     "Source",
     "SpikeList",

@@ -17,6 +17,14 @@ def test_with_the_forward_weights_one_hidden_layer_is_backpropagation(tau_readou
     assert difference(found, gradients(sf.BPTT(), network, batch)) < 1e-12
 
 
+@pytest.mark.parametrize("neuron", [sf.LIF(), sf.SoftResetLIF()])
+def test_without_recurrence_it_is_e_prop_with_the_same_feedback(neuron):
+    """One filters the trace by the readout's leak forward in time, the other the error backward: the same sum."""
+    network, batch, feedback = small_network(neuron, hidden=2), small_batch(), sf.RandomFeedback(seed=2)
+    found = gradients(sf.DirectFeedback(feedback=feedback), network, batch)
+    assert difference(found, gradients(sf.EProp(feedback=feedback), network, batch)) < 1e-9
+
+
 def test_each_layer_gets_the_derivative_of_its_own_spikes_along_its_feedback():
     """Layer by layer with ordinary autodiff: <B error, spikes of the layer> with its input held."""
     network, batch, rule = small_network(hidden=3, recurrent=True), small_batch(), sf.DirectFeedback()

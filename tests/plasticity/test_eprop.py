@@ -20,6 +20,7 @@ NEURONS = {
     "spread": sf.LIF(tau_m=sf.uniform(5.0, 30.0), v_threshold=sf.uniform(-52.0, -48.0)),
     "SoftResetLIF": sf.SoftResetLIF(v_drop=15.0),
     "AdaptiveLIF": sf.AdaptiveLIF(beta=3.0, tau_a=30.0),
+    "SoftResetAdaptiveLIF": sf.SoftResetAdaptiveLIF(beta=3.0, tau_a=30.0),
 }
 every_neuron = pytest.mark.parametrize("neuron", NEURONS.values(), ids=NEURONS)
 every_kind = pytest.mark.parametrize("recurrent", [False, True], ids=["feedforward", "recurrent"])
@@ -115,12 +116,38 @@ def test_one_hidden_layer_without_recurrence_is_backpropagation_through_time(neu
 
 
 @every_kind
-def test_credits_adaptation_as_autodiff_does_where_adaptation_is_not_held(recurrent):
-    network, batch = small_network(NEURONS["AdaptiveLIF"], recurrent=recurrent), small_batch()
+@pytest.mark.parametrize("name", ["AdaptiveLIF", "SoftResetAdaptiveLIF"])
+def test_credits_adaptation_as_autodiff_does_where_adaptation_is_not_held(name, recurrent):
+    network, batch = small_network(NEURONS[name], recurrent=recurrent), small_batch()
     expected, _ = by_autodiff(network, batch, adapting=True)
     found = gradients(sf.EProp(), network, batch)
     assert difference(found, expected) < 1e-9
     assert sf.angle(found, gradients(sf.EProp(adaptation=False), network, batch)).overall > 1.0
+
+
+def test_published_eligibility_vectors_of_the_adaptive_neuron():
+    """Bellec et al.: eps_a[t+1] = psi eps_v + (rho - beta psi) eps_a, e = psi (eps_v - beta eps_a), eps_v a low-pass of pre;
+    its beta is ours times the adaptation's decay, as a rises here before it decays."""
+    network, batch = small_network(NEURONS["SoftResetAdaptiveLIF"], tau_readout=0.0, bias=False), small_batch(samples=1)
+    dense, neurons, readout = network.layers
+    model = neurons.neuron()
+    alpha, rho = math.exp(-1 / model.tau_m), math.exp(-1 / model.tau_a)
+    step = neurons.step(batch.x)
+    current, state = dense(batch.x)[0].detach(), neurons.initial_state(batch.x, 1)
+    eps_v, eps_a, total = np.zeros((6, 1)), np.zeros((6, 7)), np.zeros((6, 7))
+    for t, given in enumerate(current):
+        state = step.integrate(state, given)
+        excess = step.excess(state)
+        spiked = (excess >= 0.0).double()
+        psi = (neurons.surrogate.derivative(excess / neurons.scale) / neurons.scale).numpy()
+        eps_v = alpha * eps_v + (1 - alpha) * batch.x[t].numpy().T
+        trace = psi * (eps_v - rho * model.beta * eps_a)
+        error = torch.softmax(readout(spiked[None])[0][0], -1) - torch.eye(3)[batch.target]
+        total += (readout.gain * error @ readout.weight.T).detach().numpy() / len(current) * trace
+        eps_a = psi * eps_v + (rho - rho * model.beta * psi) * eps_a
+        state = step.reset(state, spiked)
+    found = gradients(sf.EProp(), network, batch)["layers.0.weight"]
+    assert_allclose(found, dense.gain * total, rtol=1e-9, atol=1e-12 * np.abs(found).max())
 
 
 def test_any_model_is_trained_by_its_own_equations():
