@@ -19,20 +19,20 @@ from .triplet_stdp import TripletSTDP
 from .tsodyks_markram import TsodyksMarkram
 
 if TYPE_CHECKING:
-    from .agreement import Angles, angle
+    from .agreement import angle
     from .backpropagation_through_time import BPTT
     from .credit import Batch, Credit, CreditRule
     from .direct_feedback import DirectFeedback
     from .eprop import EProp
-    from .feedback import AdaptiveFeedback, Feedback, RandomFeedback, SymmetricFeedback
+    from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
     from .sltt import SLTT
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "AdaptiveFeedback": "feedback", "Angles": "agreement", "BPTT": "backpropagation_through_time", "Batch": "credit",
+    "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
     "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "DirectFeedback": "direct_feedback",
-    "EProp": "eprop", "Feedback": "feedback", "MaxCrossEntropy": "objective", "OTTT": "ottt", "RandomFeedback": "feedback",
+    "EProp": "eprop", "MaxCrossEntropy": "objective", "OTTT": "ottt", "RandomFeedback": "feedback",
     "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
     "SymmetricFeedback": "feedback", "angle": "agreement",
 }  # fmt: skip
@@ -50,7 +50,6 @@ __all__ = [
     "SLTT",
     "STDP",
     "AdaptiveFeedback",
-    "Angles",
     "Batch",
     "Bounds",
     "ChannelwiseRecursiveLeastSquares",
@@ -61,7 +60,6 @@ __all__ = [
     "DirectFeedback",
     "EProp",
     "EveryPair",
-    "Feedback",
     "HardBounds",
     "InhibitorySTDP",
     "MaxCrossEntropy",
