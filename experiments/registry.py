@@ -30,6 +30,7 @@ EXPERIMENTS: dict[str, Any] = {
     "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",
     "polychronization": "polychronization",
+    "snn-training": "snn_training",
     "song-abbott": "song_abbott",
     "vogels-abbott": "vogels_abbott",
     "what-when": "what_when",

@@ -26,6 +26,7 @@ from .parameters import Parameters, parameter
 from .poisson_input import PoissonInput
 from .pulse import Pulse
 from .randomness import check_seed, setup_generator
+from .soft_reset_adaptive_lif import SoftResetAdaptiveLIF
 from .soft_reset_lif import SoftResetLIF
 from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
 from .surrogate import ArcTan, FastSigmoid, Gaussian, Sigmoid, StraightThrough, Surrogate, Triangular
@@ -88,6 +89,7 @@ __all__ = [
     "Pulse",
     "Recurrent",
     "Sigmoid",
+    "SoftResetAdaptiveLIF",
     "SoftResetLIF",
     "Source",
     "SpikeList",

@@ -19,16 +19,24 @@ from .triplet_stdp import TripletSTDP
 from .tsodyks_markram import TsodyksMarkram
 
 if TYPE_CHECKING:
+    from .agreement import angle
     from .backpropagation_through_time import BPTT
     from .credit import Batch, Credit, CreditRule
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
+    from .direct_feedback import DirectFeedback
+    from .eprop import EProp
+    from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+    from .ottt import OTTT
+    from .sltt import SLTT
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "BPTT": "backpropagation_through_time", "Batch": "credit", "CountCrossEntropy": "objective", "Credit": "credit",
-    "CreditRule": "credit", "Delay": "delays", "DelayedDense": "delays", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "RandomDelay": "delays", "SquaredError": "objective", "StepCrossEntropy": "objective",
-    "SummedSoftmax": "objective", "TwoTapDelay": "delays",
+    "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
+    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
+    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
+    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
+    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
 }  # fmt: skip
 
 
@@ -40,7 +48,10 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "BPTT",
+    "OTTT",
+    "SLTT",
     "STDP",
+    "AdaptiveFeedback",
     "Batch",
     "Bounds",
     "ChannelwiseRecursiveLeastSquares",
@@ -50,6 +61,8 @@ __all__ = [
     "Deferred",
     "Delay",
     "DelayedDense",
+    "DirectFeedback",
+    "EProp",
     "EveryPair",
     "HardBounds",
     "InhibitorySTDP",
@@ -61,6 +74,7 @@ __all__ = [
     "PowerBounds",
     "PredictionGated",
     "RandomDelay",
+    "RandomFeedback",
     "ReadoutRule",
     "RecursiveLeastSquares",
     "RewardModulated",
@@ -68,11 +82,13 @@ __all__ = [
     "SquaredError",
     "StepCrossEntropy",
     "SummedSoftmax",
+    "SymmetricFeedback",
     "SynapticRule",
     "ThreeFactor",
     "TripletSTDP",
     "TsodyksMarkram",
     "TwoTapDelay",
     "Unbounded",
+    "angle",
     "ridge",
 ]

@@ -20,6 +20,8 @@ from synfire import (
     Izhikevich2007,
     Neuron,
     Poisson,
+    SoftResetAdaptiveLIF,
+    SoftResetLIF,
     SpikeList,
 )
 from synfire.neurons.model import excess, integrate, receive, reset
@@ -37,7 +39,7 @@ class Row:
     current: Callable[[np.random.Generator], Any]
     firing: tuple[float, float] = (10.0, 30.0)  # currents at which it fires at rest's parameters
     order: int | None = None  # of convergence; 0: exact at any dt; None: has no dynamics of its own
-    held: tuple[str, ...] = ()  # parameters that are whole numbers of steps: no gradient
+    held: tuple[str, ...] = ()  # parameters that are whole numbers of steps, or have no effect: no gradient
     exact: bool = True  # False: it takes exponentials, whose last bit differs between NumPy, libm and torch
 
     @property
@@ -152,6 +154,32 @@ ROWS = [
         lambda rng: rng.normal(0.0, 1000.0, N),
         firing=(3000.0, 6000.0),
         order=1,
+    ),
+    Row(
+        SoftResetLIF,
+        lambda rng: {
+            "tau_m": rng.uniform(1.0, 50.0, N), "r_m": rng.uniform(0.1, 10.0, N),
+            "v_rest": rng.uniform(-80.0, -55.0, N), "v_drop": rng.uniform(1.0, 30.0, N),
+            "v_threshold": rng.uniform(-54.0, -40.0, N), "t_refractory": rng.uniform(0.0, 5.0, N),
+        },
+        lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float)),
+        lambda rng: rng.normal(0.0, 20.0, N),
+        order=0,
+        held=("t_refractory", "v_reset"),
+    ),
+    Row(
+        SoftResetAdaptiveLIF,
+        lambda rng: {
+            "tau_m": rng.uniform(1.0, 50.0, N), "r_m": rng.uniform(0.1, 10.0, N),
+            "v_rest": rng.uniform(-80.0, -55.0, N), "v_drop": rng.uniform(1.0, 30.0, N),
+            "v_threshold": rng.uniform(-54.0, -40.0, N), "t_refractory": rng.uniform(0.0, 5.0, N),
+            "tau_a": rng.uniform(50.0, 500.0, N), "beta": rng.uniform(0.0, 3.0, N),
+        },
+        lambda rng: (rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float), rng.uniform(0.0, 5.0, N)),
+        lambda rng: rng.normal(0.0, 20.0, N),
+        firing=(40.0, 80.0),
+        order=0,
+        held=("t_refractory", "v_reset"),
     ),
     Row(
         Poisson,

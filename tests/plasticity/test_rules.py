@@ -159,8 +159,22 @@ def test_short_term_plasticity_shows_the_published_potentials():
     """Tsodyks, Pawelzik & Markram 1998, figure 1: peaks of an independent program at a finer step, within 1.5 %."""
     panels = [
         (40.0, 100.0, 0.25, {"utilisation": 0.6, "tau_rec": 800.0, "tau_in": 3.0}, 20.0, (0.909, 0.683, 0.412)),
-        (60.0, 1e3, 1.54, {"utilisation": 0.03, "tau_rec": 130.0, "tau_fac": 530.0, "tau_in": 1.5}, 20.0, (1.04, 2.39, 3.70)),
-        (60.0, 1e3, 1.54, {"utilisation": 0.03, "tau_rec": 130.0, "tau_fac": 530.0, "tau_in": 1.5}, 70.0, (1.04, 2.82, 5.02)),
+        (
+            60.0,
+            1e3,
+            1.54,
+            {"utilisation": 0.03, "tau_rec": 130.0, "tau_fac": 530.0, "tau_in": 1.5},
+            20.0,
+            (1.04, 2.39, 3.70),
+        ),
+        (
+            60.0,
+            1e3,
+            1.54,
+            {"utilisation": 0.03, "tau_rec": 130.0, "tau_fac": 530.0, "tau_in": 1.5},
+            70.0,
+            (1.04, 2.82, 5.02),
+        ),
     ]
     for tau_m, r_m, strength, values, rate, expected in panels:
         rule = sf.TsodyksMarkram(**values)
@@ -168,7 +182,9 @@ def test_short_term_plasticity_shows_the_published_potentials():
         train = 100.0 + np.arange(4) * 1e3 / rate
         source = net.population(1, sf.SpikeList(times=train, neurons=np.zeros(4, int)))
         cell = net.population(1, sf.LIF(tau_m=tau_m, r_m=r_m, v_rest=0.0, v_reset=-1.0, v_threshold=1e9))
-        net.connect(source, cell, sf.OneToOne(), weight=strength, synapse=sf.Exponential(tau_syn=rule.tau_in), plasticity=rule)
+        net.connect(
+            source, cell, sf.OneToOne(), weight=strength, synapse=sf.Exponential(tau_syn=rule.tau_in), plasticity=rule
+        )
         v = net.run(400.0, record=[sf.Trace(cell, "v")], progress=False).trace(cell, "v").values[:, 0]
         edges = np.round(np.append(train[:3], train[3]) / 0.1).astype(int) + 1
         peaks = [v[a:b].max() for a, b in pairwise(edges)]
@@ -181,7 +197,9 @@ def test_ojas_weights_lean_to_the_inputs_that_fire_together_and_stay_bounded():
     rng = np.random.default_rng(0)
     common = np.flatnonzero(rng.random(60_000) < 0.02)
     together = np.concatenate([np.stack([common, np.full(len(common), k)], 1) for k in range(5)])
-    apart = [np.stack([t, np.full(len(t), 5 + k)], 1) for k in range(5) for t in [np.flatnonzero(rng.random(60_000) < 0.02)]]
+    apart = [
+        np.stack([t, np.full(len(t), 5 + k)], 1) for k in range(5) for t in [np.flatnonzero(rng.random(60_000) < 0.02)]
+    ]
     spikes = np.concatenate([together, *apart])
     source = net.population(10, sf.SpikeList(times=spikes[:, 0] * 1.0, neurons=spikes[:, 1]))
     cell = net.population(1, sf.LIF(tau_m=10.0, v_rest=0.0, v_reset=0.0, v_threshold=1.0))
