@@ -69,6 +69,8 @@ class Recipe:
     """Share of the training in which delays learn; then they are rounded, and weights go on if any of it is left."""
     shrink_epochs: int
     """Epochs in which the Gaussian's width falls."""
+    whole_share: float = 1.0
+    """Share of the training from which the forward pass reads whole delays; 1: only evaluation does, as in the paper."""
     weight_decay: float = 0.0
     """Of connection weights only."""
     held_out: float = 0.0
@@ -80,7 +82,8 @@ class Recipe:
             raise unknown("condition", condition, CONDITIONS)
         shared = {"max_delay": self.max_delay * self.dt}
         if condition == "learned":
-            return LearnableDelay(shrink=self.shrink_epochs / self.epochs, freeze=self.delay_share, **shared)
+            shrink = self.shrink_epochs / self.epochs
+            return LearnableDelay(shrink=shrink, whole=self.whole_share, freeze=self.delay_share, **shared)
         if condition == "two_tap":
             return TwoTapDelay(freeze=self.delay_share, **shared)
         return RandomDelay(**shared) if condition == "fixed" else None
@@ -95,13 +98,13 @@ _PAPER: dict[str, Any] = {
 }  # fmt: skip
 _SMALL: dict[str, Any] = {
     "readout": "counts", "epochs": 40, "batch": 50, "weight_rate": 1e-2, "delay_rate": 0.3, "delay_share": 28 / 40,
-    "shrink_epochs": 10, "positive": True,
+    "shrink_epochs": 10, "whole_share": 10 / 40, "positive": True, "alpha": 2.0,
 }  # fmt: skip
 RECIPES: dict[str, Recipe] = {
-    "lag-8": Recipe(widths=(8, 16, 32), max_delay=40, **_SMALL),
-    "lag-8-slow": Recipe(widths=(16,), max_delay=40, tau=5.0, **_SMALL),
-    "permutation": Recipe(widths=(16,), max_delay=30, **_SMALL),
-    "randman": Recipe(widths=(16,), max_delay=30, **_SMALL),
+    "lag-8": Recipe(widths=(8, 16, 32), max_delay=40, extend=40, **_SMALL),
+    "lag-8-slow": Recipe(widths=(16,), max_delay=40, extend=40, tau=5.0, **_SMALL),
+    "permutation": Recipe(widths=(16,), max_delay=30, extend=30, **_SMALL),
+    "randman": Recipe(widths=(16,), max_delay=30, extend=30, **_SMALL),
     "formants": Recipe(
         widths=(32,), max_delay=24, extend=12, dropout=0.1, epochs=30, batch=64, shrink_epochs=7, layers=2,
         held_out=0.1, **_PAPER,

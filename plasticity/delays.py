@@ -46,7 +46,7 @@ class Delay(Parameters):
         raise NotImplementedError
 
     def delayed(
-        self, x: Tensor, weight: Tensor, delay: Tensor, width: float, steps: int, history: Tensor | None
+        self, x: Tensor, weight: Tensor, delay: Tensor, progress: float, steps: int, history: Tensor | None
     ) -> Tensor:
         """The currents (time, batch, n_out) while delays are learned."""
         raise NotImplementedError
@@ -63,15 +63,19 @@ class LearnableDelay(Delay):
                  sigma_start   in steps; 0: half of max_delay, as the source
                  sigma_end     in steps, > 0
                  shrink        share of the training in which sigma falls, in (0, 1]
+                 whole         share of the training from which the forward pass reads whole steps, as evaluation does, and the
+                               Gaussian (then at least one step wide) only guides the delays; 1: never, as the source
                  freeze        share of the training after which delays are rounded and only weights go on; 1: never
     Source       Hammouamri, Khalfaoui-Hassani & Masquelier 2024, arXiv 2306.17670; kernel: Khalfaoui-Hassani, Pellegrini &
                  Masquelier 2023, arXiv 2112.03740, version 'gauss' of its program
-    Deviations   stated as a delay, (taps - 1) / 2 - P for the source's position P; `freeze` is ours
+    Deviations   stated as a delay, (taps - 1) / 2 - P for the source's position P. `whole` and `freeze` are ours: through
+                 blurred delays small networks learn what rounding then destroys (docs/experiments/delays.md)
     """
 
     sigma_start: float = parameter(0.0, "1", at_least=0.0)
     sigma_end: float = parameter(0.23, "1", above=0.0)
     shrink: float = parameter(0.25, "1", above=0.0, at_most=1.0)
+    whole: float = parameter(1.0, "1", above=0.0, at_most=1.0)
     freeze: float = parameter(1.0, "1", above=0.0, at_most=1.0)
 
     def width(self, progress: float, steps: int) -> float:
@@ -82,9 +86,13 @@ class LearnableDelay(Delay):
         return self.freeze < 1.0 and progress >= self.freeze - 1e-9  # shares of epochs, which round
 
     def delayed(
-        self, x: Tensor, weight: Tensor, delay: Tensor, width: float, steps: int, history: Tensor | None
+        self, x: Tensor, weight: Tensor, delay: Tensor, progress: float, steps: int, history: Tensor | None
     ) -> Tensor:
-        return gaussian_delays(x, weight, delay, width, steps, history)
+        width = self.width(progress, steps)
+        if self.whole == 1.0 or progress < self.whole - 1e-9:
+            return gaussian_delays(x, weight, delay, width, steps, history)
+        guide = gaussian_delays(x.detach(), weight.detach(), delay, max(width, 1.0), steps, history)
+        return integer_delays(x, weight, delay.detach().round().long(), steps, history) + (guide - guide.detach())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +113,7 @@ class TwoTapDelay(Delay):
         return self.freeze < 1.0 and progress >= self.freeze - 1e-9  # shares of epochs, which round
 
     def delayed(
-        self, x: Tensor, weight: Tensor, delay: Tensor, width: float, steps: int, history: Tensor | None
+        self, x: Tensor, weight: Tensor, delay: Tensor, progress: float, steps: int, history: Tensor | None
     ) -> Tensor:
         return interpolated_delays(x, weight, delay, steps, history)
 
@@ -174,7 +182,7 @@ class DelayedDense(Layer):
             x = x.repeat(1, 1, self.synapses)
         weight = self.gain * self.weight
         if self.training and self.delay.requires_grad:
-            made = self.delays.delayed(x, weight, self.delay, self.width, self.max_delay, state)
+            made = self.delays.delayed(x, weight, self.delay, self.progress, self.max_delay, state)
         else:
             made = integer_delays(x, weight, self.delay_steps(), self.max_delay, state)
         return made, self._remembered(x, state)
@@ -184,6 +192,11 @@ class DelayedDense(Layer):
             return x[len(x) - self.max_delay :].detach()
         before = x.new_zeros((self.max_delay, *x.shape[1:])) if state is None else state
         return torch.cat([before, x])[-self.max_delay :].detach()
+
+    @property
+    def width(self) -> float:
+        """The standard deviation of each synapse's kernel at this point of the training, steps; 0 for kinds without."""
+        return self.delays.width(self.progress, self.max_delay)
 
     def delay_steps(self) -> Tensor:
         """The delays of evaluation, whole steps, int64, (synapses n_in, n_out)."""
@@ -209,7 +222,7 @@ class DelayedDense(Layer):
             self.delay.clamp_(0.0, self.max_delay)
 
     def advance(self, progress: float) -> None:
-        self.width = self.delays.width(progress, self.max_delay)
+        self.progress = progress
         if self.delay.requires_grad and self.delays.frozen(progress):
             with torch.no_grad():
                 self.delay.round_()

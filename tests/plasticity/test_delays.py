@@ -112,6 +112,25 @@ def test_freezing_rounds_delays_and_lets_weights_go_on():
     torch.testing.assert_close(before, after)
 
 
+def test_whole_reads_what_evaluation_reads_and_the_gaussian_guides_the_delays():
+    layer = sf.DelayedDense(3, 4, sf.LearnableDelay(max_delay=9.0, whole=0.5), seed=3).double()
+    layer.advance(0.6)
+    x = spikes(25, 2, 3)
+    y, _ = layer.train()(x)
+    assert torch.equal(y.detach(), layer.eval()(x)[0].detach())
+    pull = torch.randn(y.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    (y * pull).sum().backward()
+    longest = range(10)
+    for j, i in np.ndindex(3, 4):
+        weight, delay = float(layer.weight[j, i].detach()), float(layer.delay[j, i].detach())
+        heard = [float((x[: 25 - n, :, j] * pull[n:, :, i]).sum()) for n in longest]
+        # of the weight: the step that was read; of the delay: a Gaussian one step wide around it, by a difference
+        assert float(layer.weight.grad[j, i]) == pytest.approx(heard[int(np.clip(round(delay), 0, 9))], abs=1e-9)
+        ends = [taps("gaussian", delay + d, 1.0, 9) for d in (-1e-6, 1e-6)]
+        slope = weight * float(np.dot(ends[1] - ends[0], heard)) / 2e-6
+        assert float(layer.delay.grad[j, i]) == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
 def test_constrain_keeps_delays_in_their_range():
     layer = sf.DelayedDense(2, 2, sf.TwoTapDelay(max_delay=5.0))
     with torch.no_grad():
@@ -169,6 +188,7 @@ def fresh():
         (lambda: sf.LearnableDelay(max_delay=-1.0), "LearnableDelay.max_delay"),
         (lambda: sf.LearnableDelay(shrink=0.0), "LearnableDelay.shrink"),
         (lambda: sf.TwoTapDelay(freeze=1.5), "TwoTapDelay.freeze"),
+        (lambda: sf.LearnableDelay(whole=0.0), "LearnableDelay.whole"),
         (lambda: sf.DelayedDense(2, 3, sf.LearnableDelay(max_delay=25.0), dt=10.0), "LearnableDelay.max_delay"),
         (lambda: sf.DelayedDense(2, 3, 25.0), "DelayedDense.delays"),
         (lambda: sf.DelayedDense(2, 3, sf.RandomDelay(), synapses=0), "DelayedDense.synapses"),
