@@ -1,7 +1,7 @@
 """The product of two full matrices, by the threads that the other kernels use.
 
 Torch's own product runs on OpenMP threads, which spin when they wait, returns fresh memory, whose first touch can cost more
-than the product, and on AMD leaves half of the arithmetic units idle. Here a tile of the result stays in registers while a
+than the product, and on AMD runs at half the speed that the processor has. Here a tile of the result stays in registers while a
 panel of `b` streams by; each entry is summed in order, so the result does not depend on the number of threads.
 """
 
@@ -27,11 +27,12 @@ Floats = NDArray[Any]
 _WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))
 _BYTES = 64 if _WIDE else 32  # of a vector
 _HEIGHT = 12 if _WIDE else 6  # rows of a tile, two vectors each: with those of `b` they fill the registers
-_ROWS = 16 * _HEIGHT  # worth a piece of work of their own
+_ROWS = 4 * _HEIGHT  # worth a piece of work of their own
+_DEPTH = 256  # terms of a sum that are added at a time
 
 
 def dense_product(a: Floats, b: Floats) -> Floats:
-    """a @ b for a (rows, k), contiguous, and b (k, columns) of the same floating type."""
+    """a @ b for a (rows, k) and b (k, columns) of the same floating type and any strides."""
     out = empty((len(a), b.shape[1]), a.dtype)
     panels, run = packed(b), kernel(_multiply)
     shared(lambda first, last: run(a, panels, out, first, last), len(a), least=_ROWS)
@@ -41,21 +42,28 @@ def dense_product(a: Floats, b: Floats) -> Floats:
 def packed(b: Floats) -> Floats:
     """b (k, columns) as panels (panels, k, two vectors) of neighbouring columns, filled up with zeros."""
     width = 2 * _BYTES // b.itemsize
-    panels = np.zeros((-(-b.shape[1] // width), len(b), width), b.dtype)
-    for p, panel in enumerate(panels):
-        own = b[:, p * width : (p + 1) * width]
-        panel[:, : own.shape[1]] = own
+    panels, pack = empty((-(-b.shape[1] // width), len(b), width), b.dtype), kernel(_pack)
+    shared(lambda first, last: pack(b, panels, first, last), len(b), least=4 * _DEPTH)
     return panels
 
 
+def _pack(b, panels, first, last):  # type: ignore[no-untyped-def]
+    count, _, width = panels.shape
+    for k in range(first, last):
+        for p in range(count):
+            for c in range(width):
+                column = p * width + c
+                panels[p, k, c] = b[k, column] if column < b.shape[1] else 0
+
+
 @intrinsic
-def _tile(context, a, row, last, panels, p, out):  # type: ignore[no-untyped-def]
-    """out = rows `row` and following of `a`, up to `last`, times panel p."""
+def _tile(context, a, row, last, start, stop, panels, p, out):  # type: ignore[no-untyped-def]
+    """out = rows `row` and following of `a`, up to `last`, times panel p: the terms from start to stop, at least one."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        _, row, last, _, p, _ = arguments
+        _, row, last, start, stop, _, p, _ = arguments
         of_a, of_panels, of_out = (
-            context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 3, 5)
+            context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 5, 7)
         )
         number = context.get_data_type(signature.args[0].dtype)
         size = signature.args[0].dtype.bitwidth // 8
@@ -68,9 +76,10 @@ def _tile(context, a, row, last, panels, p, out):  # type: ignore[no-untyped-def
         rows = []
         for i in range(_HEIGHT):
             below = builder.add(row, ir.Constant(index, i))
-            rows.append(at(0, of_a, builder.select(builder.icmp_signed("<", below, last), below, last), zero))
-        panel = builder.bitcast(at(3, of_panels, p, zero, zero), vector.as_pointer())
-        depth = builder.extract_value(of_a.shape, 1)
+            place = at(0, of_a, builder.select(builder.icmp_signed("<", below, last), below, last), zero)
+            rows.append(builder.ptrtoint(place, index))
+        panel = builder.bitcast(at(5, of_panels, p, zero, zero), vector.as_pointer())
+        stride = builder.extract_value(of_a.strides, 1)
         name = f"llvm.fmuladd.v{vector.count}f{8 * size}"
         multiply_add = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(vector, [vector, vector, vector]), name
@@ -80,19 +89,16 @@ def _tile(context, a, row, last, panels, p, out):  # type: ignore[no-untyped-def
         builder.branch(loop)
         builder.position_at_end(loop)
         k = builder.phi(index)
-        k.add_incoming(zero, before)
+        k.add_incoming(start, before)
         sums = [builder.phi(vector) for _ in range(2 * _HEIGHT)]
         places = builder.mul(k, ir.Constant(index, 2))
         of_b = [
             builder.load(builder.gep(panel, [builder.add(places, ir.Constant(index, c))]), align=size) for c in (0, 1)
         ]
-        added = []
+        offset, added = builder.mul(k, stride), []
         for i in range(_HEIGHT):
-            value = builder.insert_element(
-                ir.Constant(vector, ir.Undefined),
-                builder.load(builder.gep(rows[i], [k])),
-                ir.Constant(ir.IntType(32), 0),
-            )
+            entry = builder.load(builder.inttoptr(builder.add(rows[i], offset), number.as_pointer()), align=size)
+            value = builder.insert_element(ir.Constant(vector, ir.Undefined), entry, ir.Constant(ir.IntType(32), 0))
             spread = builder.shuffle_vector(
                 value, value, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
             )
@@ -102,29 +108,32 @@ def _tile(context, a, row, last, panels, p, out):  # type: ignore[no-untyped-def
         for total, new in zip(sums, added, strict=True):
             total.add_incoming(ir.Constant(vector, None), before)
             total.add_incoming(new, loop)
-        builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+        builder.cbranch(builder.icmp_signed("<", following, stop), loop, after)
         builder.position_at_end(after)
-        tile = builder.bitcast(at(5, of_out, zero, zero), vector.as_pointer())
+        tile = builder.bitcast(at(7, of_out, zero, zero), vector.as_pointer())
         for i, new in enumerate(added):
             builder.store(new, builder.gep(tile, [ir.Constant(index, i)]), align=size)
         return context.get_dummy_value()
 
-    return types.void(a, types.intp, types.intp, panels, types.intp, out), generate
+    return types.void(a, types.intp, types.intp, types.intp, types.intp, panels, types.intp, out), generate
 
 
 @register_jitable
 def multiply_rows(a, panels, out, first, last):  # type: ignore[no-untyped-def]
-    """Rows first to last of out = a @ b."""
+    """Rows first to last of out = a @ b, a block of terms after the other, so that the blocks of all panels stay in a cache."""
     width = panels.shape[2]
     tile = np.empty((_HEIGHT, width), a.dtype)
-    for row in range(first, last, _HEIGHT):
-        rows = min(_HEIGHT, last - row)
-        for p in range(len(panels)):
-            _tile(a, row, last - 1, panels, p, tile)
-            columns = min(width, out.shape[1] - p * width)
-            for i in range(rows):
-                for c in range(columns):
-                    out[row + i, p * width + c] = tile[i, c]
+    out[first:last] = 0
+    for start in range(0, a.shape[1], _DEPTH):
+        stop = min(a.shape[1], start + _DEPTH)
+        for row in range(first, last, _HEIGHT):
+            rows = min(_HEIGHT, last - row)
+            for p in range(len(panels)):
+                _tile(a, row, last - 1, start, stop, panels, p, tile)
+                columns = min(width, out.shape[1] - p * width)
+                for i in range(rows):
+                    for c in range(columns):
+                        out[row + i, p * width + c] += tile[i, c]
 
 
 def _multiply(a, panels, out, first, last):  # type: ignore[no-untyped-def]

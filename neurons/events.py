@@ -122,11 +122,14 @@ def row_events(x, r, words):  # type: ignore[no-untyped-def]
     whole = columns // 64
     for w in range(whole):
         words[w] = _nonzero(x, r, 64 * w)
-    if whole < len(words):
+    left = columns - 64 * whole
+    if left and whole:  # the last 64 columns; those that an earlier word has are shifted out
+        words[whole] = _nonzero(x, r, columns - 64) >> np.uint64(64 - left)
+    elif left:
         word = np.uint64(0)
-        for c in range(64 * whole, columns):
-            word |= np.uint64(x[r, c] != 0) << np.uint64(c - 64 * whole)
-        words[whole] = word
+        for c in range(columns):
+            word |= np.uint64(x[r, c] != 0) << np.uint64(c)
+        words[0] = word
 
 
 def _mark(x, words, counts, ones, first, last):  # type: ignore[no-untyped-def]

@@ -19,7 +19,7 @@ def kernel(function: Any) -> Any:
 
     Division by zero gives infinity, as in NumPy: a check at every division would keep loops from being vectorised.
     """
-    return compiled(function, "", error_model="numpy")
+    return compiled(function, f"{function.__module__}.{function.__qualname__}", error_model="numpy")
 
 
 def compiled(function: Any, depends: str, **options: Any) -> Any:

@@ -185,7 +185,7 @@ def _slopes(rule: _Rule, u: Tensor, v_threshold: Tensor) -> Any:
 
 
 def _rows(coefficients: Any, n: int) -> Array:
-    """`scan_kernels.Rows` as an array (5, n)."""
+    """The coefficients as an array (5, n), one value for each neuron."""
     rows = np.empty((5, n), _array(coefficients[0]).dtype)
     for row, value in zip(rows, coefficients, strict=True):
         row[:] = value.detach().numpy()

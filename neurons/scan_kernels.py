@@ -1,14 +1,15 @@
 """Compiled loops over time for leaky integrate-and-fire neurons, and their gradients.
 
 They repeat the equations of `LIFStep` and `SoftResetLIFStep` without a refractory time, in the same order of operations;
-tests compare every spike with those methods. Arrays are (time, batch, n); a call does the samples from first to last, and
-nothing that it writes is written by another. Loops over neurons read and write few arrays each, or the compiler gives up
-on telling them apart and on vectors.
+tests compare every spike with those methods. Arrays are (time, batch, n); coefficients are the rows of an array (5, n):
+decay_m, r_m, v_rest, where a spike lands (v_reset, or v_drop for a soft reset), v_threshold. A call does the samples from
+first to last, and nothing that it writes is written by another. Loops over neurons read and write few arrays each, or the
+compiler gives up on telling them apart and on vectors.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -18,17 +19,7 @@ from .dense_product import multiply_rows
 from .events import add_rows, row_events
 from .model import method_of
 
-__all__ = ["Rows", "fire", "fire_back", "fire_recurrent", "fire_recurrent_back", "integrate", "integrate_back"]
-
-
-class Rows(NamedTuple):
-    """Coefficients, one value per neuron each: rows of an array (5, n). `landing` is v_reset, or v_drop for a soft reset."""
-
-    decay_m: Any
-    r_m: Any
-    v_rest: Any
-    landing: Any
-    v_threshold: Any
+__all__ = ["fire", "fire_back", "fire_recurrent", "fire_recurrent_back", "integrate", "integrate_back"]
 
 
 @register_jitable

@@ -48,6 +48,11 @@ WORKLOADS: dict[str, str] = {
     "microcircuit-10": "microcircuit:10",
     "microcircuit-100": "microcircuit:100",
     "reward-stdp": "reward_stdp",
+    "snn-training": "snn_training:2",
+    "snn-training-5": "snn_training:5",
+    "snn-training-10": "snn_training:10",
+    "snn-training-25": "snn_training:25",
+    "snn-training-50": "snn_training:50",
     "stdp": "stdp:all",
 }
 """Name on the command line -> module in this package; after a colon, what its function `workload` is asked for.

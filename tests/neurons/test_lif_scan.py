@@ -17,8 +17,7 @@ LEARNED = {
     sf.SoftResetLIF: ("tau_m", "r_m", "v_rest", "v_drop", "v_threshold"),
 }
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 5), st.sampled_from([1, 3, 16, 65, 130]))
-settings.register_profile("scan", deadline=None, max_examples=25)
-settings.load_profile("scan")
+some = settings(deadline=None, max_examples=25)  # the first example compiles
 
 
 class Own(sf.Surrogate):
@@ -69,6 +68,7 @@ def by_the_models_own_methods(neuron, x, dt=1.0):
 
 
 @pytest.mark.parametrize("model", MODELS)
+@some
 @given(shape=shapes, seed=st.integers(0, 2**31))
 def test_spikes_are_those_of_the_models_methods_bit_for_bit(model, shape, seed):
     neuron, x = heterogeneous(model, shape[2], np.random.default_rng(seed)), currents(shape, seed)
@@ -125,6 +125,7 @@ def test_single_precision_gradients_are_within_a_hundred_thousandth(plain, model
 
 
 @pytest.mark.parametrize("kind", [sf.Spiking, sf.Recurrent])
+@some
 @given(shape=shapes, seed=st.integers(0, 2**31))
 def test_fused_and_plain_agree_for_every_shape(kind, shape, seed):
     layer, x = kind(shape[2], sf.LIF(tau_m=7.0), seed=seed).double(), currents(shape, seed)

@@ -10,8 +10,7 @@ import synfire as sf
 from synfire.neurons.dense_product import dense_product
 from synfire.neurons.spike_product import DENSE, spike_product
 
-settings.register_profile("product", deadline=None, max_examples=40)
-settings.load_profile("product")
+some = settings(deadline=None, max_examples=40)  # the first example compiles
 shapes = st.tuples(
     st.integers(1, 7), st.integers(1, 20), st.sampled_from([1, 5, 63, 64, 65, 130]), st.sampled_from([1, 3, 32, 50])
 )
@@ -34,6 +33,7 @@ def one_by_one(x, weight):
     return out
 
 
+@some
 @given(shape=shapes, density=st.sampled_from(FILLED), seed=st.integers(0, 1000))
 def test_a_sum_of_rows_in_order_bit_for_bit(shape, density, seed):
     x, weight = spikes(shape[:3], density, seed), weights(*shape[2:])
@@ -44,6 +44,7 @@ def test_a_sum_of_rows_in_order_bit_for_bit(shape, density, seed):
     np.testing.assert_allclose(made, expected, rtol=1e-12, atol=1e-12)
 
 
+@some
 @given(
     shape=shapes, density=st.sampled_from(FILLED), seed=st.integers(0, 1000), single=st.booleans(), ones=st.booleans()
 )
@@ -141,6 +142,7 @@ def test_input_is_kept_as_events_only():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@some
 @given(rows=st.integers(1, 30), depth=st.integers(1, 40), columns=st.integers(1, 70), seed=st.integers(0, 99))
 def test_dense_product_is_the_matrix_product(dtype, rows, depth, columns, seed):
     rng = np.random.default_rng(seed)
