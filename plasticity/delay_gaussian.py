@@ -39,7 +39,7 @@ def fill_kernel(weight, delay, width, floor, taps, kernel):  # type: ignore[no-u
                 p *= p
                 p *= p
                 p *= p
-                p = p if z > -60 / 256 else 0.0
+                p = 0.0 if z < -60 / 256 else p  # so that a delay that is not a number stays one
                 tap[k] = p
                 total[k] += p
         for k in range(size):

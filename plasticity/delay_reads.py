@@ -1,8 +1,8 @@
-"""Delay lines that read a signal at two neighbouring steps per synapse, whatever its density.
+"""Delay lines that read a signal at a few neighbouring steps per synapse, whatever its density.
 
-Samples of the batch lie side by side in a vector register (16 of float32), and a synapse adds `first` times the signal at
-one step and `second` times that at the next to `_STEPS` steps of its output, which stay in registers over a block of
-synapses: two multiply-adds per synapse, step and sample, at nearly the speed of a matrix product.
+Samples of the batch lie side by side in a vector register (16 of float32), and a synapse adds its taps, two by two, times
+the signal at as many steps to `_STEPS` steps of its output, which stay in registers over a block of synapses: one
+multiply-add per tap, step and sample, at the speed of a matrix product.
 Threads own whole outputs and every sum runs in one order, so results do not depend on their number.
 """
 
@@ -14,29 +14,30 @@ from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
-__all__ = ["dot_pairs", "read_pairs"]
+__all__ = ["dot_taps", "read_taps"]
 
 _BYTES = 64  # of a vector
 _STEPS = 8  # of time that are summed in registers
 _CHUNK = 24  # steps whose signals, of a block of neurons, stay in the first cache
 _BLOCK = 12
-_ROWS = 4  # signals that stay in the first cache for a dot product with every gradient
-_LONG = 96  # steps of a dot product
+_ROWS = 6  # signals that stay in the first cache for a dot product with every gradient
+_LONG = 32  # steps of a dot product
 _JOBS = 8  # partial sums over the batch, whatever the number of threads
 
 
 @njit(cache=True, parallel=True)
-def read_pairs(signal, front, base, first, second, out):  # type: ignore[no-untyped-def]
-    """out[t, b, i] = Σ_j first[i, j] s[t + base[i, j], b, j] + second[i, j] s[t + base[i, j] + 1, b, j].
+def read_taps(signal, front, base, taps, out):  # type: ignore[no-untyped-def]
+    """out[t, b, i] = Σ_j,r taps[i, j, r] s[t + base[i, j] + r, b, j] for an even number of taps.
 
     s is the signal, of shape (time, batch, n), after `front` zero steps and before as many as are read.
     """
     steps, batch, n_out = out.shape
     n_in = signal.shape[2]
     lanes = _BYTES // signal.itemsize
+    pairs = taps.shape[2] // 2
     padded = (steps + _STEPS - 1) // _STEPS * _STEPS
-    length = max(padded + base.max() + 2, front + signal.shape[0])
-    bases, firsts, seconds = base.reshape(-1), first.reshape(-1), second.reshape(-1)
+    length = max(padded + base.max() + 2 * pairs, front + signal.shape[0])
+    bases, factors = base.reshape(-1), taps.reshape(-1)
     for tile in prange((batch + lanes - 1) // lanes):
         rows = _packed(signal, tile * lanes, front, length)
         sums = np.zeros((n_out, padded, lanes), signal.dtype)
@@ -45,7 +46,8 @@ def read_pairs(signal, front, base, first, second, out):  # type: ignore[no-unty
                 number = min(_BLOCK, n_in - j)
                 for i in range(n_out):
                     for t in range(chunk, min(chunk + _CHUNK, padded), _STEPS):
-                        _add_pairs(sums, i * padded + t, rows, j * length + t, length, bases, firsts, seconds, i * n_in + j, number)
+                        from_, at = j * length + t, i * padded + t
+                        _add_pairs(sums, at, rows, from_, length, bases, factors, i * n_in + j, number, pairs)
         for t in range(steps):
             for b in range(min(lanes, batch - tile * lanes)):
                 for i in range(n_out):
@@ -53,19 +55,19 @@ def read_pairs(signal, front, base, first, second, out):  # type: ignore[no-unty
 
 
 @njit(cache=True, parallel=True)
-def dot_pairs(signal, front, base, gradient):  # type: ignore[no-untyped-def]
-    """Σ_t,b gradient[t, b, i] s[t + base[j, i], b, j], and the same one step later: partial sums, (part, n_in, n_out, 2).
+def dot_taps(signal, front, base, gradient, pairs):  # type: ignore[no-untyped-def]
+    """Σ_t,b gradient[t, b, i] s[t + base[j, i] + r, b, j] for 2 `pairs` taps r: partial sums, (part, n_in, n_out, r).
 
-    s is as in `read_pairs`; together the parts are the gradients of its `first` and `second`.
+    s is as in `read_taps`; together the parts are the gradient of its taps.
     """
     steps, batch, n_out = gradient.shape
     n_in = signal.shape[2]
     lanes = _BYTES // signal.itemsize
     padded = (steps + _STEPS - 1) // _STEPS * _STEPS
-    length = max(padded + base.max() + 2, front + signal.shape[0])
+    length = max(padded + base.max() + 2 * pairs, front + signal.shape[0])
     tiles = (batch + lanes - 1) // lanes
     parts = min(tiles, _JOBS)
-    sums = np.zeros((parts, n_in, n_out, 2), signal.dtype)
+    sums = np.zeros((parts, n_in, n_out, 2 * pairs), signal.dtype)
     for part in prange(parts):
         for tile in range(part, tiles, parts):
             rows = _packed(signal, tile * lanes, front, length)
@@ -75,8 +77,10 @@ def dot_pairs(signal, front, base, gradient):  # type: ignore[no-untyped-def]
                 for block in range(0, n_in, _ROWS):
                     for i in range(n_out):
                         for j in range(block, min(block + _ROWS, n_in)):
-                            at = (part * n_in + j) * n_out + i
-                            _add_dots(sums, at, rows, j * length + t + base[j, i], errors, i * padded + t, number)
+                            at = ((part * n_in + j) * n_out + i) * 2 * pairs
+                            from_ = j * length + t + base[j, i]
+                            for r in range(0, 2 * pairs, 2):
+                                _add_dots(sums, at + r, rows, from_ + r, errors, i * padded + t, number)
     return sums
 
 
@@ -150,7 +154,9 @@ class _Vectors:
         while width > 1:
             width //= 2
             halves = (
-                self.builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), width), list(lanes)))
+                self.builder.shuffle_vector(
+                    vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), width), list(lanes))
+                )
                 for lanes in (range(width), range(width, 2 * width))
             )
             vector = self.builder.fadd(*halves)
@@ -158,34 +164,38 @@ class _Vectors:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _add_pairs(typing_context, sums, at, rows, row, length, base, first, second, synapse, number):  # type: ignore[no-untyped-def]
+def _add_pairs(typing_context, sums, at, rows, row, length, base, taps, synapse, number, pairs):  # type: ignore[no-untyped-def]
     """Add `number` synapses' reads to `_STEPS` vectors of sums; the next synapse reads `length` vectors further on."""
 
-    def body(vectors, sums, at, rows, row, length, base, first, second, synapse, number):  # type: ignore[no-untyped-def]
+    def body(vectors, sums, at, rows, row, length, base, taps, synapse, number, pairs):  # type: ignore[no-untyped-def]
         builder = vectors.builder
         registers = [vectors.zero() for _ in range(_STEPS)]
         for step, register in enumerate(registers):
             builder.store(vectors.load(sums, at, step), register)
-        with cgutils.for_range(builder, number) as loop:
-            here = builder.add(synapse, loop.index)
+        with cgutils.for_range(builder, number) as synapses:
+            here = builder.add(synapse, synapses.index)
             shift = builder.sext(vectors.element(base, here), row.type)
-            head = builder.add(builder.add(row, shift), builder.mul(loop.index, length))
-            one, two = (vectors.spread(vectors.element(factors, here)) for factors in (first, second))
-            early = vectors.load(rows, head)
-            for step, register in enumerate(registers):
-                late = vectors.load(rows, head, step + 1)
-                partial = vectors.multiply_add(one, early, builder.load(register))
-                builder.store(vectors.multiply_add(two, late, partial), register)
-                early = late
+            start = builder.add(builder.add(row, shift), builder.mul(synapses.index, length))
+            with cgutils.for_range(builder, pairs) as loop:
+                pair = builder.mul(builder.add(builder.mul(here, pairs), loop.index), ir.Constant(at.type, 2))
+                one = vectors.spread(vectors.element(taps, pair))
+                two = vectors.spread(vectors.element(taps, builder.add(pair, ir.Constant(at.type, 1))))
+                head = builder.add(start, builder.mul(loop.index, ir.Constant(at.type, 2)))
+                early = vectors.load(rows, head)
+                for step, register in enumerate(registers):
+                    late = vectors.load(rows, head, step + 1)
+                    partial = vectors.multiply_add(one, early, builder.load(register))
+                    builder.store(vectors.multiply_add(two, late, partial), register)
+                    early = late
         for step, register in enumerate(registers):
             builder.store(builder.load(register), vectors.pointer(sums, at, step), align=4)
 
-    return types.void(sums, at, rows, row, length, base, first, second, synapse, number), _code(body)
+    return types.void(sums, at, rows, row, length, base, taps, synapse, number, pairs), _code(body)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _add_dots(typing_context, sums, at, rows, row, errors, error, number):  # type: ignore[no-untyped-def]
-    """Add the dot product of `number` vectors of errors and of rows to a pair of sums, and that one step later."""
+    """Add the dot product of `number` vectors of errors and of rows to a sum, and that one step later to the next."""
     unrolled = _STEPS // 2
 
     def body(vectors, sums, at, rows, row, errors, error, number):  # type: ignore[no-untyped-def]
@@ -204,8 +214,7 @@ def _add_dots(typing_context, sums, at, rows, row, errors, error, number):  # ty
             partial = [builder.load(r) for r in register]
             while len(partial) > 1:
                 partial = [builder.fadd(x, y) for x, y in zip(partial[::2], partial[1::2], strict=True)]
-            twice = builder.mul(at, ir.Constant(at.type, 2))
-            place = builder.gep(sums, [builder.add(twice, ir.Constant(at.type, k))])
+            place = builder.gep(sums, [builder.add(at, ir.Constant(at.type, k))])
             builder.store(builder.fadd(builder.load(place), vectors.total(partial[0])), place)
 
     return types.void(sums, at, rows, row, errors, error, number), _code(body)

@@ -51,10 +51,10 @@ def convolve(x: Tensor, kernel: Tensor, lead: int, time: int) -> Tensor:
     taps, _, n_out = kernel.shape
     blocks = Blocks(time, taps)
     signal, response = _cut(x, blocks, taps - 1 - lead), _Rows(kernel, blocks.size)
-    product = x.new_empty((blocks.frequencies, signal.rows.shape[1], n_out), dtype=x.dtype.to_complex())
+    y = _Inverse(x, blocks.size, slice(taps - 1, taps - 1 + blocks.hop), blocks.number * x.shape[1], n_out)
     for part in blocks.parts():
-        torch.bmm(signal.spectrum(part), response.spectrum(part), out=product[part])
-    return _join(product, blocks, taps - 1, time).view(time, x.shape[1], n_out)
+        y.add(part, torch.bmm(signal.spectrum(part), response.spectrum(part)))
+    return _joined(y.signal, blocks, time)
 
 
 def convolve_transposed(gradient: Tensor, kernel: Tensor, lead: int) -> Tensor:
@@ -62,26 +62,37 @@ def convolve_transposed(gradient: Tensor, kernel: Tensor, lead: int) -> Tensor:
     time, (taps, n_in, _) = lead + len(gradient), kernel.shape
     blocks = Blocks(time, taps)
     signal, response = _cut(gradient, blocks, lead), _Rows(kernel, blocks.size)
-    product = kernel.new_empty((blocks.frequencies, signal.rows.shape[1], n_in), dtype=kernel.dtype.to_complex())
+    x = _Inverse(gradient, blocks.size, slice(blocks.hop), blocks.number * gradient.shape[1], n_in)
     for part in blocks.parts():
-        torch.bmm(signal.spectrum(part), response.spectrum(part, conjugate=True).mT, out=product[part])
-    return _join(product, blocks, 0, time).view(time, gradient.shape[1], n_in)
+        x.add(part, torch.bmm(signal.spectrum(part), response.spectrum(part, conjugate=True).mT))
+    return _joined(x.signal, blocks, time)
 
 
 def correlate(x: Tensor, gradient: Tensor, lead: int, taps: int) -> Tensor:
     """The gradient of `convolve` for the kernel: Σ_t,b gradient[t, b, i] x[t + lead - n, b, j]."""
     blocks = Blocks(len(gradient), taps)
     signal, error = _cut(x, blocks, taps - 1 - lead), _cut(gradient, blocks, 0, skip=taps - 1)
-    n_in, n_out = x.shape[2], gradient.shape[2]
-    cosine, sine = (table[:, :taps] * (2 / blocks.size) for table in _fourier(blocks.size, x.dtype))
-    cosine[0] /= 2  # zero and the highest frequency have no negative twin
-    cosine[-1] /= 2
-    kernel = x.new_zeros((taps, n_in * n_out))
-    for part in blocks.parts():  # the inverse transform as a product, since only a few of its steps are wanted
-        product = torch.bmm(signal.spectrum(part, conjugate=True).mT, error.spectrum(part))
-        parts = torch.cat([product.real, product.imag]).view(-1, n_in * n_out)
-        kernel.addmm_(torch.cat([cosine[part], -sine[part]]).T, parts)
-    return kernel.view(taps, n_in, n_out)
+    kernel = _Inverse(x, blocks.size, slice(taps), x.shape[2], gradient.shape[2])
+    for part in blocks.parts():
+        kernel.add(part, torch.bmm(signal.spectrum(part, conjugate=True).mT, error.spectrum(part)))
+    return kernel.signal
+
+
+class _Inverse:
+    """The inverse transform at some steps, summed over parts of the spectrum as they come: `signal`, (step, …)."""
+
+    def __init__(self, like: Tensor, size: int, steps: slice, *shape: int) -> None:
+        # zero and the highest frequency have no negative twin
+        once = torch.full((size // 2 + 1, 1), 2 / size, dtype=like.dtype)
+        once[0] = once[-1] = 1 / size
+        self._cosine, self._sine = (table[:, steps] * once for table in _fourier(size, like.dtype))
+        self.signal = like.new_zeros((self._cosine.shape[1], *shape))
+
+    def add(self, part: slice, spectrum: Tensor) -> None:
+        """Add what these frequencies contribute."""
+        rows = torch.cat([spectrum.real, spectrum.imag]).view(2 * len(spectrum), -1)
+        matrix = torch.cat([self._cosine[part], -self._sine[part]])
+        self.signal.view(len(self.signal), -1).addmm_(matrix.T, rows)
 
 
 class _Rows:
@@ -116,13 +127,10 @@ def _cut(signal: Tensor, blocks: Blocks, before: int, skip: int = 0) -> _Rows:
     return _Rows(cut.reshape(steps, -1, n), blocks.size, skip)
 
 
-def _join(product: Tensor, blocks: Blocks, skip: int, time: int) -> Tensor:
-    """The signals of spectra of blocks, `hop` steps after the first `skip` of each, (time, batch × n)."""
-    signal = torch.fft.irfft(product, n=blocks.size, dim=0)[skip : skip + blocks.hop]
-    if blocks.number == 1:
-        return signal[:time].reshape(time, -1)
-    signal = signal.reshape(blocks.hop, blocks.number, -1).transpose(0, 1)
-    return signal.reshape(blocks.number * blocks.hop, -1)[:time]
+def _joined(signal: Tensor, blocks: Blocks, time: int) -> Tensor:
+    """Blocks of `hop` steps, (step, block × batch, n), one after the other: (time, batch, n)."""
+    hop, _, n = signal.shape
+    return signal.view(hop, blocks.number, -1, n).transpose(0, 1).reshape(blocks.number * hop, -1, n)[:time]
 
 
 @lru_cache(maxsize=16)
