@@ -73,7 +73,7 @@ class NeuronLayer(Layer):
             value = torch.as_tensor(getattr(self._neuron, field), dtype=torch.get_default_dtype())
             self.learned[field] = nn.Parameter(value.expand(n).clone())
         self._range = {field: dict(known[field].metadata) for field in self.learn}
-        self._neuron.discretise(self.dt)
+        self._step = self._neuron.discretise(self.dt)  # once, so that a warning about dt is given once
 
     def neuron(self) -> Any:
         """The model as it is now: learned parameters are tensors of shape (n,), through which gradients flow."""
@@ -84,7 +84,7 @@ class NeuronLayer(Layer):
 
     def step(self, like: Tensor) -> Any:
         """The model's step, arrays as tensors of like's type and device."""
-        step = self.neuron().discretise(self.dt)
+        step = self.neuron().discretise(self.dt) if self.learn else self._step
         return type(step)(*(_as_tensor(value, like) for value in step))
 
     def initial_state(self, like: Tensor, batch: int) -> Any:
@@ -126,8 +126,7 @@ class Spiking(NeuronLayer):
         self.surrogate = surrogate or ArcTan()
         if not isinstance(self.surrogate, Surrogate):
             raise InvalidValue(f"{type(self).__name__}.surrogate", surrogate, "a surrogate gradient", "e.g. ArcTan()")
-        step, state = self._neuron.discretise(self.dt), self._neuron.initial_state()
-        self.scale = float(np.mean(-step.excess(state))) if scale is None else float(scale)
+        self.scale = float(np.mean(-self._step.excess(self._neuron.initial_state()))) if scale is None else float(scale)
         if not 0.0 < self.scale < float("inf"):
             raise InvalidValue(
                 f"{type(self).__name__}.scale", self.scale, "> 0 mV", "say what distance to threshold is usual"
