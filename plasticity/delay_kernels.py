@@ -2,8 +2,8 @@
 
     y[t, b, i] = Σ_j weight[j, i] Σ_n tap_n(delay[j, i]) x[t - n, b, j],   n = 0 .. max_delay
 
-On a CPU in float32 and float64 a Gaussian goes by events where presynaptic trains are sparse and through the frequency
-domain where they are dense; two taps or one are read directly. Elsewhere `delay_definition` runs as it stands.
+On a CPU in float32 and float64, what is cheapest by a count of operations: events where presynaptic trains are sparse,
+direct reads of a few taps, or the frequency domain. Elsewhere `delay_definition` runs as it stands.
 
 Parameters   x          activity, shape (time, batch, n_in), of any type; best kept as uint8 where it is spikes
              weight     shape (n_in, n_out), float32 or float64
@@ -47,7 +47,12 @@ def gaussian_delays(
         return delayed_sum(x, weight * gaussian_taps(delay, width, max_delay), history)
     x, lead = _joined(x, weight, max_delay, history)
     kernel = _GaussianKernel.apply(weight, delay.to(weight.dtype), width, max_delay)
-    return _Convolution.apply(x, kernel, _reach(delay, width, max_delay, weight.dtype), lead)
+    shape = len(x) - lead, x.shape[1], *weight.shape
+    sides = math.ceil(width * math.sqrt(-2 * math.log(torch.finfo(weight.dtype).eps)))  # taps that count, to each side
+    if 2 * sides > max_delay + 1 or _reads_cost(2 * sides, *shape) > _spectrum_cost(max_delay + 1, *shape):
+        return _Convolution.apply(x, kernel, lead)
+    first = (delay.detach().floor().long() - (sides - 1)).clamp(0, max_delay + 1 - 2 * sides)
+    return _Reads.apply(x, kernel.gather(0, _steps(first, 2 * sides)), first, lead)
 
 
 def interpolated_delays(
@@ -115,55 +120,31 @@ class _GaussianKernel(Function):
 
 
 class _Convolution(Function):
-    """`delayed_sum` of an input that `lead` steps of history are part of; `reach` tells the taps that count, if few do."""
+    """`delayed_sum` of an input that `lead` steps of history are part of."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, reach: Tensor | None, lead: int) -> Tensor:
-        (rows, batch, n_in), (taps, _, n_out) = x.shape, kernel.shape
-        dense = _BY_SPECTRUM * Blocks(rows - lead, taps).operations(batch, n_in, n_out)
-        if reach is not None:
-            read = _BY_READS * len(reach) * (rows - lead) * batch * n_in * n_out
-            reach, dense = (reach, read) if read < dense else (None, dense)
-        ctx.trains = trains = Trains.of(x, kernel.dtype, most=int(dense / (_BY_EVENTS * taps * n_out)))
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, lead: int) -> Tensor:
+        time, (taps, n_in, n_out) = len(x) - lead, kernel.shape
+        ctx.trains = _trains(x, kernel.dtype, taps * n_out, _spectrum_cost(taps, time, x.shape[1], n_in, n_out))
         ctx.lead = lead
-        ctx.save_for_backward(x, kernel, reach)
-        if trains is not None:
-            y = kernel.new_empty((rows - lead, batch, n_out))
-            add_blocks(kernel.numpy(), *trains, lead, y.numpy())
-            return y
-        x = x.to(kernel.dtype)
-        if reach is not None:
-            return _read(x, kernel.gather(0, reach), reach[0], lead)
-        return convolve(x, kernel, lead, rows - lead)
+        ctx.save_for_backward(x, kernel)
+        if ctx.trains is None:
+            return convolve(x.to(kernel.dtype), kernel, lead, time)
+        return _add_events(x, kernel, ctx.trains, lead)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, kernel, reach = ctx.saved_tensors
+        x, kernel = ctx.saved_tensors
         gradient = gradient.contiguous()
         along_x = along_kernel = None
-        if ctx.needs_input_grad[0] and reach is not None:
-            along_x = _read_transposed(gradient, kernel.gather(0, reach), reach[0], ctx.lead)
-        elif ctx.needs_input_grad[0]:
+        if ctx.needs_input_grad[0]:
             along_x = convolve_transposed(gradient, kernel, ctx.lead)
-        if ctx.needs_input_grad[1] and ctx.trains is not None:
-            along_kernel = torch.empty_like(kernel)
-            sum_blocks(gradient.numpy(), *ctx.trains, ctx.lead, along_kernel.numpy())
-        elif ctx.needs_input_grad[1] and reach is not None:
-            along_taps = _read_gradient(x.to(kernel.dtype), gradient, reach[0], len(reach), ctx.lead)
-            along_kernel = torch.zeros_like(kernel).scatter_(0, reach, along_taps)
-        elif ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[1] and ctx.trains is None:
             along_kernel = correlate(x.to(kernel.dtype), gradient, ctx.lead, len(kernel))
-        return along_x, along_kernel, None, None
-
-
-def _reach(delay: Tensor, width: float, max_delay: int, dtype: torch.dtype) -> Tensor | None:
-    """The taps of Gaussians that count in this precision, an even number for each synapse, (tap, n_in, n_out), if not all."""
-    sides = math.ceil(width * math.sqrt(-2 * math.log(torch.finfo(dtype).eps)))
-    if 2 * sides > max_delay + 1:
-        return None
-    first = (delay.detach().floor().long() - (sides - 1)).clamp(0, max_delay + 1 - 2 * sides)
-    return first + torch.arange(2 * sides).view(-1, 1, 1)
+        elif ctx.needs_input_grad[1]:
+            along_kernel = _sum_events(gradient, ctx.trains, ctx.lead, kernel.shape)
+        return along_x, along_kernel, None
 
 
 class _Reads(Function):
@@ -171,9 +152,16 @@ class _Reads(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, taps: Tensor, lower: Tensor, lead: int) -> Tensor:
-        ctx.save_for_backward(x, taps, lower)
+        number, n_in, n_out = taps.shape
+        ctx.length = int(lower.max()) + number
+        cost = _reads_cost(number, len(x) - lead, x.shape[1], n_in, n_out)
+        ctx.trains = _trains(x, taps.dtype, ctx.length * n_out, cost)
         ctx.lead = lead
-        return _read(x.to(taps.dtype), taps, lower, lead)
+        ctx.save_for_backward(x, taps, lower)
+        if ctx.trains is None:
+            return _read(x.to(taps.dtype), taps, lower, lead)
+        kernel = taps.new_zeros((ctx.length, n_in, n_out)).scatter_(0, _steps(lower, number), taps)
+        return _add_events(x, kernel, ctx.trains, lead)
 
     @staticmethod
     @once_differentiable
@@ -183,9 +171,41 @@ class _Reads(Function):
         along_x = along_taps = None
         if ctx.needs_input_grad[0]:
             along_x = _read_transposed(gradient, taps, lower, ctx.lead)
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[1] and ctx.trains is None:
             along_taps = _read_gradient(x.to(taps.dtype), gradient, lower, len(taps), ctx.lead)
+        elif ctx.needs_input_grad[1]:
+            along_kernel = _sum_events(gradient, ctx.trains, ctx.lead, (ctx.length, *lower.shape))
+            along_taps = along_kernel.gather(0, _steps(lower, len(taps)))
         return along_x, along_taps, None, None
+
+
+def _reads_cost(taps: int, time: int, batch: int, n_in: int, n_out: int) -> float:
+    return _BY_READS * taps * time * batch * n_in * n_out
+
+
+def _spectrum_cost(taps: int, time: int, batch: int, n_in: int, n_out: int) -> float:
+    return _BY_SPECTRUM * Blocks(time, taps).operations(batch, n_in, n_out)
+
+
+def _trains(x: Tensor, dtype: torch.dtype, block: int, dense: float) -> Trains | None:
+    """The events, if adding a block for each costs less than the dense way."""
+    return Trains.of(x, dtype, most=int(dense / (_BY_EVENTS * block)))
+
+
+def _add_events(x: Tensor, kernel: Tensor, trains: Trains, lead: int) -> Tensor:
+    y = kernel.new_empty((len(x) - lead, x.shape[1], kernel.shape[2]))
+    add_blocks(kernel.detach().contiguous().numpy(), *trains, lead, y.numpy())
+    return y
+
+
+def _sum_events(gradient: Tensor, trains: Trains, lead: int, shape: tuple[int, ...]) -> Tensor:
+    kernel = gradient.new_empty(shape)
+    sum_blocks(gradient.numpy(), *trains, lead, kernel.numpy())
+    return kernel
+
+
+def _steps(lower: Tensor, number: int) -> Tensor:
+    return lower + torch.arange(number).view(-1, 1, 1)
 
 
 def _read(x: Tensor, taps: Tensor, lower: Tensor, lead: int) -> Tensor:

@@ -28,7 +28,9 @@ def way(request, monkeypatch):
 
 
 @pytest.fixture(
-    params=[("gaussian", way) for way in COSTS] + [("interpolated", "reads"), ("integer", "reads")], ids="-".join
+    params=[("gaussian", way) for way in COSTS]
+    + [(kind, way) for kind in ("interpolated", "integer") for way in ("events", "reads")],
+    ids="-".join,
 )
 def kind(request, monkeypatch):
     """Every kind of delay, the Gaussian in every way."""
@@ -159,7 +161,7 @@ def test_values_and_gradients_equal_plain_torch(kind, width, dtype):
     assert_equals_definition(kind, x, weight, delay, width, 24, history)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     forced=st.sampled_from(sorted(COSTS)),
