@@ -172,10 +172,10 @@ def optimisers(recipe: Recipe) -> Callable[[Feedforward, int], list[Any]]:
             {"params": connections, "weight_decay": recipe.weight_decay},
             {"params": others},
         ]
-        weights = optim.Adam(groups, lr=1e-3)
+        weights = optim.Adam(groups, lr=1e-3, fused=True)
         made: list[Any] = [weights, optim.lr_scheduler.OneCycleLR(weights, recipe.weight_rate, total_steps=epochs)]
         if delays:
-            moving = optim.Adam(delays, lr=recipe.delay_rate)
+            moving = optim.Adam(delays, lr=recipe.delay_rate, fused=True)
             made += [moving, optim.lr_scheduler.CosineAnnealingLR(moving, max(1, round(recipe.delay_share * epochs)))]
         return made
 

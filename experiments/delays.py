@@ -93,11 +93,11 @@ def trial(task: str, condition: str, width: int, config: Config, seed: int, prot
         shrink = max(1, round(share * recipe.shrink_epochs))
         recipe = dataclasses.replace(recipe, epochs=config.epochs, shrink_epochs=shrink)
     parts = division(task, seed, config.samples, whole=protocol == "whole")
-    net = network(recipe, condition, width, parts.train.channels, len(parts.train.classes), seed)
-    before = _delays(net)
-    began = time.perf_counter()
     with warnings.catch_warnings():  # the paper's neuron forgets within a step: that is the point
         warnings.filterwarnings("ignore", message=".*its time course is not resolved")
+        net = network(recipe, condition, width, parts.train.channels, len(parts.train.classes), seed)
+        before = _delays(net)
+        began = time.perf_counter()
         trained, history = fit(
             net, BPTT(), parts.train, parts.test, validation=parts.validation, epochs=recipe.epochs, batch=recipe.batch,
             optimisers=optimisers(recipe), seed=seed, progress=False,

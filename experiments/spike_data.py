@@ -84,6 +84,8 @@ class SpikeSet:
         chosen = self._checked(indices)
         durations = self.durations[chosen]
         time = np.arange(durations.max(initial=0))[:, None]  # (time, 1)
+        if (durations == len(time)).all():  # nothing to pad
+            return self.frames[self.offsets[chosen] + time], self.labels[chosen]
         inside = time < durations  # (time, batch)
         counts = np.zeros((*inside.shape, self.channels), dtype=np.uint8)
         counts[inside] = self.frames[(self.offsets[chosen] + time)[inside]]

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..neurons.errors import InvalidValue, SynfireError
 from ..neurons.layer import Layer
 from ..neurons.randomness import check_seed, setup_generator
-from ..plasticity.credit import Batch, CreditRule
+from ..plasticity.credit import Batch, Credit, CreditRule
 from .interrupt import interruptible
 from .layered import Feedforward
 
@@ -125,7 +125,7 @@ def adam(learning_rate: float = 1e-3, *, delay_learning_rate: float = 0.1, weigh
             elif ".learned." in name:
                 rate, decay = learning_rate * (float(value.detach().abs().mean()) or 1.0), 0.0
             groups.append({"params": [value], "lr": rate, "weight_decay": decay})
-        return [torch.optim.Adam(groups)]
+        return [torch.optim.Adam(groups, fused=True)]
 
     return make
 
@@ -174,7 +174,12 @@ def fit(
     carried = rule.init(network)
     rows: list[dict[str, float]] = []
     good = copy.deepcopy(network.state_dict())
-    _advance(network, 0.0)
+    named = dict(network.named_parameters())
+    layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
+    optimisers_alone = [each for each in optimising if isinstance(each, torch.optim.Optimizer)]
+    schedulers = [each for each in optimising if not isinstance(each, torch.optim.Optimizer)]
+    for layer in layers:
+        layer.advance(0.0)
 
     def so_far(interrupted: bool = False) -> Fitted:
         return Fitted(network=network.eval(), history=_history(rows), interrupted=interrupted)
@@ -191,21 +196,27 @@ def fit(
                 given = _on_device(network, sets["train"].batch(chosen))
                 with _drawing(int(setup_generator(seed, _NOISE, epoch, k).integers(2**63))):
                     credit = rule.gradients(network, given, carried)
-                place = _unsound(network, given, credit.loss, credit.gradients)
+                place = _unsound(network, given, credit)
                 if place:
                     network.load_state_dict(good)
                     raise Diverged(place, epoch + 1, so_far())
                 carried = credit.state
-                _apply(network, optimising, credit.gradients)
+                for name, weights in named.items():
+                    weights.grad = credit.gradients.get(name)
+                for optimiser in optimisers_alone:
+                    optimiser.step()
+                for layer in layers:
+                    layer.constrain()
                 met.append((len(chosen), float(credit.loss), _share(credit.scores, given.target)))
                 bar.update(1)
             row = {"seconds": time.perf_counter() - began}
             row["train_loss"], row["train_accuracy"] = np.average(
                 [m[1:] for m in met], axis=0, weights=[m[0] for m in met]
             )
-            for scheduler in (each for each in optimising if not isinstance(each, torch.optim.Optimizer)):
+            for scheduler in schedulers:
                 scheduler.step()
-            _advance(network, (epoch + 1) / epochs)
+            for layer in layers:
+                layer.advance((epoch + 1) / epochs)
             for name in ("validation", "test"):
                 if sets[name] is not None:
                     row[f"{name}_loss"], row[f"{name}_accuracy"] = evaluate(network, sets[name], batch=batch)
@@ -255,24 +266,6 @@ def _on_device(network: Feedforward, given: tuple[Any, Any]) -> Batch:
     return Batch(*(torch.as_tensor(part).to(device) for part in given))
 
 
-def _apply(network: Feedforward, optimising: Sequence[Any], gradients: dict[str, Tensor]) -> None:
-    for name, value in network.named_parameters():
-        value.grad = gradients.get(name)
-    for each in optimising:
-        if isinstance(each, torch.optim.Optimizer):
-            each.step()
-    network.zero_grad(set_to_none=True)
-    for layer in network.modules():
-        if isinstance(layer, Layer):
-            layer.constrain()
-
-
-def _advance(network: Feedforward, share: float) -> None:
-    for layer in network.modules():
-        if isinstance(layer, Layer):
-            layer.advance(share)
-
-
 def _share(scores: Tensor, target: Tensor) -> float:
     """How many of the answers are right, 0..1; NaN where targets are not classes."""
     if target.is_floating_point():
@@ -280,10 +273,11 @@ def _share(scores: Tensor, target: Tensor) -> float:
     return float((scores.argmax(-1) == target).float().mean())
 
 
-def _unsound(network: Feedforward, given: Batch, loss: Tensor, gradients: dict[str, Tensor]) -> str:
+def _unsound(network: Feedforward, given: Batch, credit: Credit) -> str:
     """Where a number that is not finite shows first on the way forward, then backward; "" if nowhere."""
-    bad = [name for name, g in gradients.items() if not bool(torch.isfinite(g.sum()))]
-    if bool(torch.isfinite(loss)) and not bad:
+    gradients = credit.gradients
+    bad = [name for name, g in gradients.items() if not math.isfinite(float(g.sum()))]  # or overflows: looked at below
+    if math.isfinite(float(credit.loss)) and not bad:
         return ""
     if given.x.is_floating_point() and not bool(torch.isfinite(given.x).all()):
         return "the input x"
@@ -291,7 +285,9 @@ def _unsound(network: Feedforward, given: Batch, loss: Tensor, gradients: dict[s
         if not bool(torch.isfinite(made).all()):
             return f"layer {k} ({type(network.layers[k]).__name__})"
     sick = [name for name in bad if not bool(torch.isfinite(gradients[name]).all())]
-    return f"the gradient of {sick[-1]}" if sick else "the loss"
+    if sick:
+        return f"the gradient of {sick[-1]}"
+    return "" if math.isfinite(float(credit.loss)) else "the loss"
 
 
 def _history(rows: list[dict[str, float]]) -> History:
