@@ -76,7 +76,7 @@ class Config:
     """Passes over the training images for each learning rate."""
     batch: int = 64
     """Images to a step of the optimiser."""
-    learning_rates: tuple[float, ...] = (3e-3, 1e-2, 3e-2)
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
     """Of Adam, from which each rule chooses."""
     seeds: int = 3
     """Trials, each with its own division of the images, initial weights, feedback and order."""
@@ -122,7 +122,7 @@ PRESETS = {
     ),
     "laptop": Config(),
     "paper": Config(
-        seeds=10, epochs=30, learning_rates=(1e-3, 3e-3, 1e-2, 3e-2), cost_batch=256, times=(25, 50, 100, 200, 400, 800)
+        seeds=10, epochs=30, cost_batch=256, times=(25, 50, 100, 200, 400, 800)
     ),
 }  # fmt: skip
 
@@ -183,8 +183,8 @@ def _check(config: Config, record: Any, accuracy: dict[str, Any], costs: dict[st
     for name in ("snntorch", "sltt", "ottt", "eprop_symmetric"):
         if best is not None and name in accuracy:
             gap = float((accuracy[name] - best).mean())
-            claim = f"{NAMES[name]}: within {NEAR:g} points of backpropagation through time"
-            record.check(f"near_{name}", claim, abs(gap) <= NEAR, f"{gap:+.1f} points")
+            claim = f"{NAMES[name]}: at most {NEAR:g} points below backpropagation through time"
+            record.check(f"near_{name}", claim, gap >= -NEAR, f"{gap:+.1f} points")
     if {"eprop_symmetric", "eprop_random"} <= set(accuracy):
         gap = float((accuracy["eprop_symmetric"] - accuracy["eprop_random"]).mean())
         record.check(
@@ -192,10 +192,8 @@ def _check(config: Config, record: Any, accuracy: dict[str, Any], costs: dict[st
         )
     if "cost_bptt" in costs and len(config.times) > 1:
         growth = {
-            name.removeprefix("cost_"): float(np.ptp(found["cost/megabytes"][1:])) for name, found in costs.items()
+            name.removeprefix("cost_"): float(np.diff(each["cost/megabytes"])[-1]) for name, each in costs.items()
         }
         for name in (name for name in FLAT if name in growth):
-            claim = (
-                f"{NAMES[name]}: memory grows with time at most a tenth as much as that of backpropagation through time"
-            )
-            record.check(f"flat_{name}", claim, growth[name] <= 0.1 * growth["bptt"])
+            claim = f"{NAMES[name]}: memory grows less than a tenth as much as BPTT's up to the longest sequence"
+            record.check(f"flat_{name}", claim, growth[name] < 0.1 * growth["bptt"])

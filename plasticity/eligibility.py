@@ -113,6 +113,7 @@ class Eligibility:
         self.by_signal: Any = 0.0
         self.by_one: Any = 0.0
         self._carried: Tensor | None = None  # (batch, S + 1, n, n_pre): the vectors, and the filtered trace
+        self._spare: Tensor | None = None  # those of the window before, to be written over
 
     def add(self, responses: Responses, signal: Tensor, pre: Tensor, *, last: bool) -> None:
         """A window: signal (T, batch, n), pre (T, batch, n_pre). `last`: none follows, so nothing is carried on."""
@@ -141,18 +142,28 @@ class Eligibility:
             self.by_one = self.by_one + _product(pre, drawn[:, 1])
         back = torch.cat([vector, trace[:, None]], 1)  # (wanted, S + 1, batch, n), by what was carried into the window
         if self._carried is not None:
-            self.by_signal = self.by_signal + torch.einsum("xbn,bxnp->pn", back[0], self._carried)
+            self.by_signal = self.by_signal + _met(back[0], self._carried)
             if self.averaged:
-                self.by_one = self.by_one + torch.einsum("xbn,bxnp->pn", back[1], self._carried)
+                self.by_one = self.by_one + _met(back[1], self._carried)
         if last:
             return
         rows = drawn[:, sums:].permute(2, 1, 3, 0).flatten(1, 2)  # (batch, (S + 1) n, T)
-        carried = torch.bmm(rows, pre.transpose(0, 1)).view(batch, size + 1, n, -1)
+        made = self._spare if self._spare is not None else pre.new_empty((batch, size + 1, n, pre.shape[2]))
+        torch.bmm(rows, pre.transpose(0, 1), out=made.view(batch, (size + 1) * n, -1))
         if self._carried is not None:
             for k in range(size + 1):
                 for x in range(size if k < size else size + 1):  # no vector depends on the filtered trace
-                    carried[:, k].addcmul_(back[sums + k, x, :, :, None], self._carried[:, x])
-        self._carried = carried
+                    made[:, k].addcmul_(back[sums + k, x, :, :, None], self._carried[:, x])
+        self._carried, self._spare = made, self._carried
+
+
+def _met(back: Tensor, carried: Tensor) -> Tensor:
+    """Σ back (S + 1, batch, n) times carried (batch, S + 1, n, n_pre) over both, sample by sample: (n_pre, n)."""
+    total = torch.zeros_like(carried[0, 0])
+    for sample, vectors in enumerate(carried):
+        for x, each in enumerate(vectors):
+            total.addcmul_(back[x, sample, :, None], each)
+    return total.T
 
 
 def _product(pre: Tensor, drawn: Tensor) -> Tensor:

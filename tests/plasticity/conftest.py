@@ -1,0 +1,12 @@
+"""Small networks gain nothing from torch's threads, which on a busy machine wait for each other: minutes, not seconds."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
