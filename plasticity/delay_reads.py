@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
+
+from ..neurons.kernel import kernel
+from ..neurons.threads import shared
 
 __all__ = ["dot_taps", "read_taps"]
 
@@ -25,12 +28,28 @@ _LONG = 56  # steps of a dot product
 _JOBS = 8  # partial sums over the batch, whatever the number of threads
 
 
-@njit(cache=True, parallel=True)
-def read_taps(signal, front, base, taps, out):  # type: ignore[no-untyped-def]
+def read_taps(signal: Any, front: int, base: Any, taps: Any, out: Any) -> None:
     """out[t, b, i] = Σ_j,r taps[i, j, r] s[t + base[i, j] + r, b, j] for an even number of taps.
 
     s is the signal, of shape (time, batch, n), after `front` zero steps and before as many as are read.
     """
+    lanes, run = _BYTES // signal.itemsize, kernel(_read_taps)
+    shared(lambda start, stop: run(signal, front, base, taps, out, start, stop), -(-out.shape[1] // lanes))
+
+
+def dot_taps(signal: Any, front: int, base: Any, gradient: Any, pairs: int) -> Any:
+    """Σ_t,b gradient[t, b, i] s[t + base[j, i] + r, b, j] for 2 `pairs` taps r: partial sums, (part, n_in, n_out, r).
+
+    s is as in `read_taps`; together the parts are the gradient of its taps.
+    """
+    lanes, run = _BYTES // signal.itemsize, kernel(_dot_taps)
+    parts = min(-(-gradient.shape[1] // lanes), _JOBS)
+    sums = np.zeros((parts, *base.shape, 2 * pairs), signal.dtype)
+    shared(lambda start, stop: run(signal, front, base, gradient, pairs, sums, start, stop), parts)
+    return sums
+
+
+def _read_taps(signal, front, base, taps, out, start, stop):  # type: ignore[no-untyped-def]
     steps, batch, n_out = out.shape
     n_in = signal.shape[2]
     lanes = _BYTES // signal.itemsize
@@ -38,7 +57,7 @@ def read_taps(signal, front, base, taps, out):  # type: ignore[no-untyped-def]
     padded = (steps + _STEPS - 1) // _STEPS * _STEPS
     length = max(padded + base.max() + 2 * pairs, front + signal.shape[0])
     bases, factors = base.reshape(-1), taps.reshape(-1)
-    for tile in prange((batch + lanes - 1) // lanes):
+    for tile in range(start, stop):
         rows = _packed(signal, tile * lanes, front, length)
         sums = _zeros(n_out, padded, lanes, signal)
         for chunk in range(0, padded, _CHUNK):
@@ -54,21 +73,15 @@ def read_taps(signal, front, base, taps, out):  # type: ignore[no-untyped-def]
                     out[t, tile * lanes + b, i] = sums[i, t, b]
 
 
-@njit(cache=True, parallel=True)
-def dot_taps(signal, front, base, gradient, pairs):  # type: ignore[no-untyped-def]
-    """Σ_t,b gradient[t, b, i] s[t + base[j, i] + r, b, j] for 2 `pairs` taps r: partial sums, (part, n_in, n_out, r).
-
-    s is as in `read_taps`; together the parts are the gradient of its taps.
-    """
+def _dot_taps(signal, front, base, gradient, pairs, sums, start, stop):  # type: ignore[no-untyped-def]
     steps, batch, n_out = gradient.shape
     n_in = signal.shape[2]
     lanes = _BYTES // signal.itemsize
     padded = (steps + _STEPS - 1) // _STEPS * _STEPS
     length = max(padded + base.max() + 2 * pairs, front + signal.shape[0])
     tiles = (batch + lanes - 1) // lanes
-    parts = min(tiles, _JOBS)
-    sums = np.zeros((parts, n_in, n_out, 2 * pairs), signal.dtype)
-    for part in prange(parts):
+    parts = len(sums)
+    for part in range(start, stop):
         for tile in range(part, tiles, parts):
             rows = _packed(signal, tile * lanes, front, length)
             errors = _packed(gradient, tile * lanes, 0, padded)
@@ -81,7 +94,6 @@ def dot_taps(signal, front, base, gradient, pairs):  # type: ignore[no-untyped-d
                             from_ = j * length + t + base[j, i]
                             for r in range(0, 2 * pairs, 2):
                                 _add_dots(sums, at + r, rows, from_ + r, errors, i * padded + t, number)
-    return sums
 
 
 @register_jitable
