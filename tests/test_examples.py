@@ -50,9 +50,10 @@ def test_example_opens_with_its_source_and_fits_on_a_page(script):
 
 # made by Synfire and handed to the user, or there to be subclassed: seen in what scripts do, not in what they name
 _HANDED_OUT = {"Driven", "LiquidState", "PopulationView", "Projection", "Readout", "Result", "Simulation"}
-_HANDED_OUT |= {"SpikeData", "TraceData", "Modulator", "Scaled"}
+_HANDED_OUT |= {"SpikeData", "TraceData", "Modulator", "Scaled", "Credit", "Fitted", "History", "EventNetwork"}
 _FOR_EXPERIMENTS = {"check_seed", "steps_in"}  # what CONTRIBUTING's readers find in every experiment
 _BASES = {"Bounds", "Pairing", "Connectivity", "Distribution", "Drive", "Source", "Step", "Synapse"}
+_BASES |= {"CreditRule", "Delay", "Layer", "Samples", "Surrogate"}
 
 
 def test_every_public_name_is_used_by_code_that_runs():
