@@ -78,16 +78,16 @@ def add_blocks(kernel, ends, times, values, lead, y):  # type: ignore[no-untyped
     time, batch = y.shape[:2]
     tiles = (n_out + _WIDE - 1) // _WIDE
     parts = (_JOBS + tiles - 1) // tiles
+    sums = np.empty((batch, tiles, (lead + time + taps) * _WIDE), kernel.dtype)
     for job in prange(tiles * parts):
-        first = job // parts * _WIDE
-        width = min(_WIDE, n_out - first)
+        tile = job // parts
         blocks = np.zeros((n_in, taps * _WIDE), kernel.dtype)
         for n in range(taps):
             for j in range(n_in):
-                for i in range(width):
-                    blocks[j, n * _WIDE + i] = kernel[n, j, first + i]
-        rows = np.empty((lead + time + taps) * _WIDE, kernel.dtype)
+                for i in range(min(_WIDE, n_out - tile * _WIDE)):
+                    blocks[j, n * _WIDE + i] = kernel[n, j, tile * _WIDE + i]
         for b in range(job % parts, batch, parts):
+            rows = sums[b, tile]
             rows[:] = 0
             for j in range(n_in):
                 block = blocks[j]
@@ -97,9 +97,12 @@ def add_blocks(kernel, ends, times, values, lead, y):  # type: ignore[no-untyped
                     row = rows[times[event] * _WIDE : (times[event] + taps) * _WIDE]
                     for k in range(block.size):
                         row[k] += value * block[k]
-            for t in range(time):
-                for i in range(width):
-                    y[t, b, first + i] = rows[(lead + t) * _WIDE + i]
+    for t in prange(time):  # memory is walked in its order, which matters more than the arithmetic
+        for b in range(batch):
+            for tile in range(tiles):
+                row = sums[b, tile, (lead + t) * _WIDE : (lead + t + 1) * _WIDE]
+                for i in range(min(_WIDE, n_out - tile * _WIDE)):
+                    y[t, b, tile * _WIDE + i] = row[i]
 
 
 @njit(cache=True, parallel=True)
@@ -109,16 +112,19 @@ def sum_blocks(gradient, ends, times, values, lead, kernel):  # type: ignore[no-
     time, batch = gradient.shape[:2]
     tiles = (n_out + _WIDE - 1) // _WIDE
     parts = (_JOBS + tiles - 1) // tiles
+    errors = np.zeros((batch, tiles, (lead + time + taps) * _WIDE), kernel.dtype)
+    for t in prange(time):
+        for b in range(batch):
+            for tile in range(tiles):
+                row = errors[b, tile, (lead + t) * _WIDE : (lead + t + 1) * _WIDE]
+                for i in range(min(_WIDE, n_out - tile * _WIDE)):
+                    row[i] = gradient[t, b, tile * _WIDE + i]
     for job in prange(tiles * parts):
-        first = job // parts * _WIDE
-        width = min(_WIDE, n_out - first)
+        tile = job // parts
         begin, end = job % parts * n_in // parts, (job % parts + 1) * n_in // parts
         blocks = np.zeros((end - begin, taps * _WIDE), kernel.dtype)
-        rows = np.zeros((lead + time + taps) * _WIDE, kernel.dtype)
         for b in range(batch):
-            for t in range(time):
-                for i in range(width):
-                    rows[(lead + t) * _WIDE + i] = gradient[t, b, first + i]
+            rows = errors[b, tile]
             for j in range(begin, end):
                 block = blocks[j - begin]
                 train = b * n_in + j
@@ -129,5 +135,5 @@ def sum_blocks(gradient, ends, times, values, lead, kernel):  # type: ignore[no-
                         block[k] += value * row[k]
         for n in range(taps):
             for j in range(begin, end):
-                for i in range(width):
-                    kernel[n, j, first + i] = blocks[j - begin, n * _WIDE + i]
+                for i in range(min(_WIDE, n_out - tile * _WIDE)):
+                    kernel[n, j, tile * _WIDE + i] = blocks[j - begin, n * _WIDE + i]
