@@ -48,9 +48,9 @@ def _accuracy(record: Any) -> Any:
     for axis, task in panels:
         for condition, widths in _runs(record, task).items():
             metrics = [record.metrics[f"accuracy.{condition}.{task}-{width}"] for width in widths]
-            sizes = [record.metrics[f"parameters.{condition}.{task}-{width}"].value for width in widths]
-            middle = np.array([m.value for m in metrics])
-            spread = np.array([[m.value - m.low for m in metrics], [m.high - m.value for m in metrics]])
+            sizes = [record.metrics[f"parameters.{condition}.{task}-{width}"]["value"] for width in widths]
+            middle = np.array([m["value"] for m in metrics])
+            spread = np.array([[m["value"] - m["low"] for m in metrics], [m["high"] - m["value"] for m in metrics]])
             axis.errorbar(sizes, middle, spread, marker="o", markersize=4, capsize=2, color=COLOURS[condition],
                           label=LABELS[condition])  # fmt: skip
         axis.axhline(CHANCE[task], color="0.6", linewidth=0.8, linestyle=":")

@@ -2,7 +2,8 @@
 
     python -m synfire.experiments.report results/what-when/paper-seed0.h5 docs/results
 
-writes docs/results/what-when.md and its figures. In a page that exists only what stands between the marks is replaced.
+writes docs/results/what-when.md and its figures. In a page that exists only what stands between the marks is replaced. A
+third argument names the part of a page that shows several results.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 from .execute import draw
 from .markdown import replaced, table
+from .provenance import as_plain
+from .registry import experiment
 from .results import LoadedRecord, load
 
 __all__ = ["report", "write"]
@@ -32,19 +35,21 @@ def report(record: LoadedRecord, figures: dict[str, str]) -> str:
     return "\n\n".join([*parts, "### All numbers", *_by_method(record)])
 
 
-def write(result: Path, folder: Path) -> Path:
+def write(result: Path, folder: Path, part: str = "") -> Path:
     """Write the page and the figures of a result into a folder; returns the page's path.
+
+    Parameters   part   of a page that shows several results of one experiment: its name, in its marks and figures
 
     Raises       UnreadableFile, SynfireError for a page without marks
     """
     record = load(result)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {}
+    figures, mark = {}, "-".join(filter(None, (record.experiment, part)))
     for drawn in draw(result, folder):
         name = drawn.stem.removeprefix(f"{result.stem}-")
-        figures[name] = f"{record.experiment}-{name}.png"
+        figures[name] = f"{mark}-{name}.png"
         drawn.replace(folder / figures[name])
-    path, mark = folder / f"{record.experiment}.md", record.experiment
+    path = folder / f"{record.experiment}.md"
     page = path.read_text("utf-8") if path.exists() else f"# {mark}\n\n<!-- {mark}: begin -->\n<!-- {mark}: end -->\n"
     path.write_text(replaced(page, mark, report(record, figures)), "utf-8")
     return path
@@ -55,11 +60,22 @@ def _made(record: LoadedRecord) -> str:
     took = f", {wall['value']:.0f} s of wall time" if wall else ""
     day = datetime.date.fromtimestamp(record.path.stat().st_mtime).isoformat()
     libraries = ", ".join(f"{k} {v}" for k, v in record.versions.items() if v and k not in ("platform", "machine"))
-    command = f"synfire run {record.experiment} --preset {record.preset} --seed {record.seed}"
+    command = f"synfire run {record.experiment} --preset {record.preset} --seed {record.seed}{_changed(record)}"
     return (
         f"`{command}`; {day}; {record.versions['machine']}{took}; commit {record.commit[:12] or 'unknown'}; {libraries}.\n\n"
         "Values are means over seeds with 95 % bootstrap intervals."
     )
+
+
+def _changed(record: LoadedRecord) -> str:
+    """The options, other than the seed, in which a run differs from its preset."""
+    usual = as_plain(experiment(record.experiment).PRESETS[record.preset])
+    found = ""
+    for name, value in record.config.items():
+        if name != "seed" and value != usual.get(name):
+            values = value if isinstance(value, list) else [value]
+            found += f" --{name.replace('_', '-')} " + " ".join(str(each) for each in values)
+    return found
 
 
 def _by_method(record: LoadedRecord) -> list[str]:
@@ -88,4 +104,4 @@ def _value(metric: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(write(Path(sys.argv[1]), Path(sys.argv[2])))
+    print(write(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
