@@ -117,8 +117,8 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        train_size=300, hidden=40, steps=20, epochs=3, learning_rates=(1e-2,), seeds=2, times=(10, 40), cost_batch=64,
-        rules=("bptt", "sltt", "eprop_random", "readout_only"),
+        train_size=300, hidden=40, steps=20, epochs=3, learning_rates=(1e-2,), seeds=1, times=(10, 100), cost_batch=64,
+        rules=("bptt", "sltt", "readout_only"),
     ),
     "laptop": Config(),
     "paper": Config(

@@ -90,7 +90,7 @@ def _angle(record: Any, shown: list[str]) -> Figure:
     axes.axvline(90.0, color="0.6", linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(kept)), [NAMES[name] for name in kept])
     axes.invert_yaxis()
-    axes.set(xlim=(-3.0, 105.0), xlabel="degrees to BPTT's gradient of the input weights, before training → after")
+    axes.set(xlim=(-3.0, 105.0), xlabel="angle to BPTT's gradient (degrees), before → after training")
     axes.set_xticks(range(0, 91, 30))
     _plain(axes)
     return figure
