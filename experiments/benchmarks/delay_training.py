@@ -17,7 +17,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from .workload import Run, Work, Workload
+from .workload import Run, Work, Workload, sleeping_threads
 
 __all__ = ["workload"]
 
@@ -58,6 +58,7 @@ def _learn(build: Callable[..., Built], width: float, threads: int, cache: str |
     """Steps of learning from sequences of `steps` steps."""
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
+    sleeping_threads()
     import torch
 
     from ...neurons import LIF, Membrane, Spiking

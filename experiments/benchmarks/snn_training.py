@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from .workload import Run, Work, Workload
+from .workload import Run, Work, Workload, sleeping_threads
 
 __all__ = ["workload"]
 
@@ -56,6 +56,7 @@ def _learn(build: Callable[..., Built], percent: int, threads: int, steps: int, 
     """Steps of learning from sequences of `steps` steps, as a user writes them."""
     if cache is not None:
         os.environ["SYNFIRE_CACHE"] = cache
+    sleeping_threads()
     import torch
 
     torch.set_num_threads(threads)
