@@ -115,7 +115,8 @@ class Spiking(NeuronLayer):
                  scale       its unit of excess, mV; default: the distance from the initial state to threshold
     State        the model's, (batch, n)
     Source       the models' own; surrogate gradients: Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595
-    Deviations   the reset is taken as constant by the gradient (detached), as DCLS, snnTorch and e-prop do
+    Deviations   all that a spike does to its own neuron is constant to the gradient (detached): the reset, as in DCLS, snnTorch
+                 and e-prop, and a rise of adaptation too, through which only `EProp` assigns credit
     """
 
     def __init__(

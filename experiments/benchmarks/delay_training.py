@@ -17,7 +17,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from .workload import Run, Work, Workload, sleeping_threads
+from .workload import Run, Workload, sleeping_threads
 
 __all__ = ["workload"]
 
@@ -51,7 +51,7 @@ def workload(argument: str) -> Workload:
         f"one step of learning, {sizes}, delays of 0 to {LONGEST} steps, Gaussians {width:g} steps wide, {STEPS} steps, "
         f"batch {BATCH}; run is per step"
     )
-    return Workload(summary, STEPS * 1e-3, simulators, Work(sum(SIZES[1:]) * BATCH, 1000, SIZES[1], "each"), SPREAD)
+    return Workload(summary, STEPS * 1e-3, simulators, None, SPREAD)
 
 
 def _learn(build: Callable[..., Built], width: float, threads: int, cache: str | None, steps: int) -> Run:

@@ -5,8 +5,8 @@ slows all of them. The firing rate stands beside every time: programs that do no
 compared.
 
 A workload is a module, or what a module's `workload` makes, with SUMMARY, SECONDS (simulated), WORK (what its lower bound
-is computed from, see `floor`) and SIMULATORS, `{name: function(cache folder or None, milliseconds) -> Measured}`, "synfire"
-among them.
+is computed from, see `floor`; None where that says nothing, as of training) and SIMULATORS, `{name: function(cache folder or
+None, milliseconds) -> Measured}`, "synfire" among them.
 """
 
 from __future__ import annotations
@@ -135,12 +135,14 @@ def measure(workload: str, names: list[str], repeats: int, milliseconds: int | N
     own = next(row for row in rows if row["name"] == "synfire")
     if own["run_s"] is None:
         raise SynfireError(f"bench: synfire itself failed: {own['note']}")
-    _say("the machine's own costs")
-    cost = _costs(module.WORK)
+    cost = None
+    if module.WORK is not None:
+        _say("the machine's own costs")
+        cost = _costs(module.WORK)
     spread = getattr(module, "SPREAD", SAME_DYNAMICS)
     for row in rows:
         row["ratio"] = row["run_s"] / own["run_s"] if row["run_s"] is not None else None
-        row["floor_s"] = _floor(row, cost, module.WORK, simulated * 1e-3)
+        row["floor_s"] = None if cost is None else _floor(row, cost, module.WORK, simulated * 1e-3)
         if row["rate_hz"] is not None and abs(row["rate_hz"] / own["rate_hz"] - 1.0) > spread:
             told = "another firing rate than synfire's: the times cannot be compared"
             row["note"] = "; ".join(part for part in (row["note"], told) if part)
@@ -150,7 +152,7 @@ def measure(workload: str, names: list[str], repeats: int, milliseconds: int | N
         "simulated_s": simulated * 1e-3,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
-        "work": module.WORK._asdict(),
+        "work": None if module.WORK is None else module.WORK._asdict(),
         "costs": cost,
         "versions": {"python": platform.python_version()} | {row["name"]: row.pop("version") for row in rows},
         "rows": rows,
@@ -252,7 +254,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['run_s']:.3f}",
         f"{row['run_min_s']:.3f}–{row['run_max_s']:.3f}",
         "" if row["name"].endswith("-cold") else f"{row['ratio']:.1f}",
-        f"{row['floor_s']:.3f}",
+        f"{row['floor_s']:.3f}" if row["floor_s"] is not None else "",
         f"{row['build_s']:.2f}",
         f"{row['build_s'] + row['run_s']:.2f}",
         f"{row['rss_mb']:.0f}",
@@ -273,11 +275,12 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
         f"Synfire from a cold cache: {total:.2f} s from the start of the process until the result is there.",
     ]
     cost, work = report["costs"], report["work"]
-    said.append(
-        f"Floor: {work['neurons']:,} neurons x {work['steps']:,} steps a second at {cost['update_ns']:.2f} ns, events at "
-        f"{cost['event_ns']:.2f} ns (targets: {work['targets']:,} a spike, weight: {work['kind']}); far memory "
-        f"{cost['far_gb_s']:.0f} GB/s."
-    )
+    if work is not None:
+        said.append(
+            f"Floor: {work['neurons']:,} neurons x {work['steps']:,} steps a second at {cost['update_ns']:.2f} ns, events "
+            f"at {cost['event_ns']:.2f} ns (targets: {work['targets']:,} a spike, weight: {work['kind']}); far memory "
+            f"{cost['far_gb_s']:.0f} GB/s."
+        )
     return said + [
         f"{row['name']}: {row['note']}." for row in report["rows"] if row["note"] and row["run_s"] is not None
     ]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from .workload import Run, Work, Workload, sleeping_threads
+from .workload import Run, Workload, sleeping_threads
 
 __all__ = ["workload"]
 
@@ -49,7 +49,7 @@ def workload(argument: str) -> Workload:
         simulators[f"{name}-2threads"] = lambda cache, ms, build=build: _learn(build, percent, 2, ms)
     sizes = "-".join(map(str, SIZES))
     summary = f"{sizes}, {STEPS} steps, batch {BATCH}, {percent} % of inputs fire per step; run is one step of learning"
-    return Workload(summary, STEPS * 1e-3, simulators, Work(sum(SIZES[1:]) * BATCH, 1000, SIZES[1], "each"))
+    return Workload(summary, STEPS * 1e-3, simulators, None)
 
 
 def _learn(build: Callable[..., Built], percent: int, threads: int, steps: int, cache: str | None = None) -> Run:

@@ -65,7 +65,7 @@ class Workload(NamedTuple):
     SUMMARY: str
     SECONDS: float
     SIMULATORS: dict[str, Callable[[str | None, int], Any]]
-    WORK: Work
+    WORK: Work | None
     SPREAD: float = 0.05  # relative difference of rates up to which two runs, each on draws of its own, did the same work
 
 

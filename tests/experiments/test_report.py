@@ -40,6 +40,30 @@ def test_what_stands_around_the_marks_stays(result, tmp_path):
     assert second == first.replace("# toy\n", "# Toy\n\nWritten by hand.\n")
 
 
+def test_a_page_may_show_several_results_each_between_its_own_marks(result, tmp_path):
+    path = report.write(result, tmp_path)
+    alone = path.read_text("utf-8")
+    path.write_text(alone + "<!-- toy-again: begin -->\n<!-- toy-again: end -->\n", "utf-8")
+    report.write(result, tmp_path, "again")
+    both = path.read_text("utf-8")
+    assert both.startswith(alone)
+    drawn = {file.name for file in tmp_path.glob("*.png")}
+    assert {name for name in drawn if name.startswith("toy-again-")}
+    assert all(f"({name})" in both for name in drawn)
+
+
+def test_the_command_names_what_differs_from_the_preset(tmp_path, monkeypatch):
+    import dataclasses
+
+    monkeypatch.setitem(registry.EXPERIMENTS, "toy", toy_experiment)
+    usual = toy_experiment.PRESETS["smoke"]
+    field = next(f.name for f in dataclasses.fields(usual) if f.name != "seed" and type(getattr(usual, f.name)) is int)
+    config = dataclasses.replace(usual, **{field: getattr(usual, field) + 1})
+    result = execute.start("toy", config, "smoke", tmp_path / "results", jobs=1, announce=lambda *_: None)
+    page = report.write(result, tmp_path).read_text("utf-8")
+    assert f"`synfire run toy --preset smoke --seed 0 --{field.replace('_', '-')} {getattr(config, field)}`" in page
+
+
 def test_a_page_without_marks_is_refused_and_left_as_it_is(result, tmp_path):
     (tmp_path / "toy.md").write_text("no marks", "utf-8")
     with pytest.raises(SynfireError, match="toy: begin"):
