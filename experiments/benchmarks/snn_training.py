@@ -63,6 +63,8 @@ def _learn(build: Callable[..., Built], percent: int, threads: int, steps: int, 
     generator = torch.Generator().manual_seed(1)
     x = (torch.rand((steps, BATCH, SIZES[0]), generator=generator) < percent / 100.0).float()
     target = torch.randint(SIZES[-1], (BATCH,), generator=generator)
+    if build is _ours:
+        x = x.bool()  # spikes as they are kept; peers take floats only
     network, parameters, version = build(_weights(percent))
     imported = time.time()
     optimiser = torch.optim.Adam(parameters, lr=1e-4)
