@@ -100,6 +100,22 @@ class NeuronLayer(Layer):
                 margin = min(self.dt, usual) if limits["unit"] == "ms" else 1e-3 * max(usual, 1e-3)
                 low = max(limits["above"] + margin, limits["at_least"])
                 self.learned[field].clamp_(low, limits["at_most"])
+            self._keep_reset_below_threshold()
+
+    def _keep_reset_below_threshold(self) -> None:
+        """As the models ask; whichever of the two is learned gives way, the threshold if both are."""
+        if not {"v_threshold", "v_reset"} & set(self.learn) or not hasattr(self._neuron, "v_reset"):
+            return
+        like = next(iter(self.learned.values()))
+        reset, threshold = (
+            self.learned[name] if name in self.learned else _as_tensor(getattr(self._neuron, name), like)
+            for name in ("v_reset", "v_threshold")
+        )
+        gap = 1e-3 * float(np.mean(np.abs(np.subtract(self._neuron.v_threshold, self._neuron.v_reset))))
+        if "v_threshold" in self.learned:
+            self.learned["v_threshold"].clamp_(min=reset + gap)
+        else:
+            self.learned["v_reset"].clamp_(max=threshold - gap)
 
     def extra_repr(self) -> str:
         return f"{self.n}, {type(self._neuron).__name__}, dt={self.dt}, learn={self.learn}"

@@ -52,7 +52,7 @@ class SLTT:
         check_stepwise("SLTT", network)
         parameters = trainable(network)
         learnt = self.drawn(len(batch.x), state)
-        target, inner = batch.target, None
+        target, inner = batch.target, (None,) * len(network.layers)
         outputs, total = [], dict[str, Tensor]()
         for t in range(len(batch.x)):
             with torch.set_grad_enabled(t in learnt):

@@ -28,7 +28,7 @@ def check_stepwise(rule: str, network: LayeredNetwork) -> None:
         if isinstance(layer, BatchNorm) and layer.training:
             raise InvalidValue(
                 name, "BatchNorm in training mode, whose mean is over all steps", "layers that know each step by itself",
-                f"freeze it by network.layers[{k}].eval(), or leave it out",
+                "leave it out, or train by BPTT",
             )  # fmt: skip
         if isinstance(layer, Extend):
             raise InvalidValue(name, "Extend", "layers that answer each step", "append the silence to the data")

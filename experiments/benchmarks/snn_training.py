@@ -61,10 +61,10 @@ def _learn(build: Callable[..., Built], percent: int, threads: int, steps: int, 
 
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(1)
-    x = (torch.rand((steps, BATCH, SIZES[0]), generator=generator) < percent / 100.0).float()
+    x = torch.rand((steps, BATCH, SIZES[0]), generator=generator) < percent / 100.0
+    if build is not _ours:
+        x = x.float()  # truth values are spikes to Synfire; peers take floats only
     target = torch.randint(SIZES[-1], (BATCH,), generator=generator)
-    if build is _ours:
-        x = x.bool()  # spikes as they are kept; peers take floats only
     network, parameters, version = build(_weights(percent))
     imported = time.time()
     optimiser = torch.optim.Adam(parameters, lr=1e-4)

@@ -63,6 +63,19 @@ def test_parameters_of_neurons_are_learned_and_keep_to_their_range():
     net(X)
 
 
+@pytest.mark.parametrize("learn", [["v_threshold"], ["v_reset"], ["v_threshold", "v_reset"]])
+def test_a_learned_threshold_stays_above_the_reset(learn):
+    net = sf.feedforward([30, 20, 4], neuron=sf.LIF(), learn=learn)
+    with torch.no_grad():
+        for name, value in (("v_threshold", -90.0), ("v_reset", 10.0)):
+            if name in learn:
+                net.layers[1].learned[name].fill_(value)
+    net.layers[1].constrain()
+    neuron = net.layers[1].neuron()  # the model itself refuses what is out of order
+    assert (torch.as_tensor(neuron.v_threshold) > torch.as_tensor(neuron.v_reset)).all()
+    net(X)
+
+
 def test_the_same_seed_gives_the_same_network_and_layers_differ():
     first, second = (sf.feedforward([20, 20, 20], seed=4) for _ in range(2))
     for name, value in first.state_dict().items():
