@@ -54,10 +54,10 @@ def _accuracy(record: Any) -> Any:
             axis.errorbar(sizes, middle, spread, marker="o", markersize=4, capsize=2, color=COLOURS[condition],
                           label=LABELS[condition])  # fmt: skip
         axis.axhline(CHANCE[task], color="0.6", linewidth=0.8, linestyle=":")
-        axis.set(title=task, xlabel="trained parameters", xscale="log", ylim=(0, 102))
-        axis.minorticks_off()
+        axis.set(title=task, xlabel="trained parameters", xlim=(0, 1.1 * axis.get_xlim()[1]), ylim=(0, 102))
+        axis.locator_params(axis="x", nbins=5)
     figure.axes[0].set_ylabel("test accuracy (%)")
-    figure.axes[0].legend(frameon=False, loc="best")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
     return figure
 
 
@@ -73,7 +73,7 @@ def _training(record: Any) -> Any:
         axis.axhline(CHANCE[task], color="0.6", linewidth=0.8, linestyle=":")
         axis.set(xlabel="epoch", ylim=(0, 102))
     figure.axes[0].set_ylabel("test accuracy (%), whole delays")
-    figure.axes[0].legend(frameon=False, loc="best")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), frameon=False, loc="outside right center")
     return figure
 
 

@@ -104,14 +104,15 @@ class NeuronLayer(Layer):
 
     def _keep_reset_below_threshold(self) -> None:
         """As the models ask; whichever of the two is learned gives way, the threshold if both are."""
-        if not {"v_threshold", "v_reset"} & set(self.learn) or not hasattr(self._neuron, "v_reset"):
+        neuron: Any = self._neuron
+        if not {"v_threshold", "v_reset"} & set(self.learn) or not hasattr(neuron, "v_reset"):
             return
         like = next(iter(self.learned.values()))
         reset, threshold = (
-            self.learned[name] if name in self.learned else _as_tensor(getattr(self._neuron, name), like)
+            self.learned[name] if name in self.learned else _as_tensor(getattr(neuron, name), like)
             for name in ("v_reset", "v_threshold")
         )
-        gap = 1e-3 * float(np.mean(np.abs(np.subtract(self._neuron.v_threshold, self._neuron.v_reset))))
+        gap = 1e-3 * float(np.mean(np.abs(np.subtract(neuron.v_threshold, neuron.v_reset))))
         if "v_threshold" in self.learned:
             self.learned["v_threshold"].clamp_(min=reset + gap)
         else:
