@@ -150,7 +150,11 @@ def run(config: Config, record: Any) -> None:
         for width in config.widths_of(task):
             for condition in config.conditions:
                 name = f"{condition}.{task}-{width}"
-                record.metric(f"accuracy.{name}", each(task, condition, width, judged), unit="%", note=_judged(judged))
+                published = condition == "learned" and task in ("ssc", "gsc") and width == RECIPES[task].widths[-1]
+                record.metric(
+                    f"accuracy.{name}", each(task, condition, width, judged), unit="%", note=_judged(judged),
+                    paper=PUBLISHED[task] if published else None,
+                )  # fmt: skip
                 if judged == "clean":
                     record.metric(f"best_test.{name}", each(task, condition, width, "best_test"), unit="%",
                                   note="best epoch on the test set: too good by choice")  # fmt: skip
