@@ -86,6 +86,8 @@ class AdaptiveCOBA(COBA):
     theta_plus: Value = parameter(0.05, "mV")
     tau_theta: Value = parameter(1e7, "ms", above=0.0)
 
+    ordered = ()
+
     def check(self) -> None:
         """Nothing beyond the fields' own ranges."""
 

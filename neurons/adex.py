@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 from .errors import InvalidValue
 from .maths import Value, exp, where
 from .model import Neuron
-from .parameters import parameter
+from .parameters import any_not_below, parameter
 
 __all__ = ["AdEx", "AdExState", "AdExStep"]
 
@@ -89,13 +89,12 @@ class AdEx(Neuron):
     b: Value = parameter(80.5, "pA")
     tau_w: Value = parameter(144.0, "ms", above=0.0)
 
+    ordered = (("v_threshold", "v_cut"), ("v_reset", "v_cut"))
+
     def check(self) -> None:
-        for low, high in (("v_threshold", "v_cut"), ("v_reset", "v_cut")):
+        for low, high in self.ordered:
             below, above = getattr(self, low), getattr(self, high)
-            if type(below).__name__ == "Distribution" or type(above).__name__ == "Distribution":
-                continue
-            wrong = below >= above
-            if wrong if isinstance(wrong, bool) else wrong.any():
+            if any_not_below(below, above):
                 raise InvalidValue(f"AdEx.{low}", below, f"< {high} = {above} mV")
 
     def discretise(self, dt: float) -> AdExStep:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from .lif import check_reset, whole_steps
 from .maths import Value, where
@@ -72,6 +72,8 @@ class COBA(Neuron):
     v_reset: Value = parameter(-60.0, "mV")
     v_threshold: Value = parameter(-50.0, "mV")
     t_refractory: Value = parameter(5.0, "ms", at_least=0.0)
+
+    ordered: ClassVar[tuple[tuple[str, str], ...]] = (("v_reset", "v_threshold"),)
 
     def check(self) -> None:
         check_reset(self)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from .distribution import Distribution
 from .errors import InvalidValue
 from .maths import Value, where
 from .model import Neuron
-from .parameters import parameter
+from .parameters import any_not_below, parameter
 
 __all__ = ["Izhikevich2007", "Izhikevich2007State", "Izhikevich2007Step"]
 
@@ -84,11 +83,10 @@ class Izhikevich2007(Neuron):
     b: Value = parameter(-2.0, "nS")
     d: Value = parameter(200.0, "pA")
 
+    ordered = (("v_reset", "v_threshold"),)
+
     def check(self) -> None:
-        if isinstance(self.v_reset, Distribution) or isinstance(self.v_threshold, Distribution):
-            return
-        too_high = self.v_reset >= self.v_threshold
-        if too_high if isinstance(too_high, bool) else too_high.any():
+        if any_not_below(self.v_reset, self.v_threshold):
             fix = "or the neuron fires at every step"
             raise InvalidValue(
                 "Izhikevich2007.v_reset", self.v_reset, f"< v_threshold = {self.v_threshold} mV", fix

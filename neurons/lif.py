@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from .distribution import Distribution
 from .errors import InvalidValue
 from .maths import Value, exp, is_tensor, where
 from .model import Neuron, warn_if_coarse
-from .parameters import parameter
+from .parameters import any_not_below, parameter
 
 __all__ = ["LIF", "LIFState", "LIFStep", "check_reset", "whole_steps"]
 
 
 def check_reset(model: Any) -> None:
     """Raises InvalidValue unless the model's v_reset lies below its v_threshold; distributions are checked once sampled."""
-    if isinstance(model.v_reset, Distribution) or isinstance(model.v_threshold, Distribution):
-        return
-    too_high = model.v_reset >= model.v_threshold
-    if too_high if isinstance(too_high, bool) else too_high.any():
+    if any_not_below(model.v_reset, model.v_threshold):
         raise InvalidValue(
             f"{type(model).__name__}.v_reset", model.v_reset, f"< v_threshold = {model.v_threshold} mV",
             "or the neuron fires at every step",
@@ -96,6 +92,8 @@ class LIF(Neuron):
     v_reset: Value = parameter(-65.0, "mV")
     v_threshold: Value = parameter(-50.0, "mV")
     t_refractory: Value = parameter(0.0, "ms", at_least=0.0)
+
+    ordered: ClassVar[tuple[tuple[str, str], ...]] = (("v_reset", "v_threshold"),)
 
     def check(self) -> None:
         check_reset(self)

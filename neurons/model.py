@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numba import types
@@ -40,7 +40,12 @@ class Step(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Neuron(Parameters):
-    """Base of neuron models. A subclass adds its fields, `discretise` and `initial_state`."""
+    """Base of neuron models. A subclass adds its fields, `discretise` and `initial_state`.
+
+    ordered   pairs of fields of which the first must stay below the second, as `check` demands; training keeps to it
+    """
+
+    ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     def discretise(self, dt: float) -> Any:
         """The step of this model at `dt` ms: where exponentials are taken, once."""

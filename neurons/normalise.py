@@ -36,7 +36,7 @@ class BatchNorm(Layer):
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("BatchNorm: x", x, self.n)
-        made: Tensor = self.norm(x.flatten(0, 1)).view(x.shape)
+        made: Tensor = self.norm(as_input(x, self.norm.weight).flatten(0, 1)).view(x.shape)
         return made if self.gain == 1.0 else made * self.gain, None
 
 
@@ -59,6 +59,7 @@ class Dropout(Layer):
         check_sequence("Dropout: x", x)
         if not self.training or self.probability == 0.0:
             return x, None
+        x = as_input(x, torch.empty(0))
         mask = functional.dropout(x.new_ones(x.shape[1:]), self.probability) if state is None else state
         return x * mask, mask
 
@@ -104,4 +105,4 @@ class Count(Layer):
         check_sequence("Count: x", x)
         total = as_input(x, torch.empty(0)).sum(0, keepdim=True)
         total = total if state is None else total + state
-        return total, total
+        return total, total.clone()

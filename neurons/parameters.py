@@ -13,7 +13,7 @@ from .distribution import Distribution, Sampler
 from .errors import InvalidValue
 from .maths import Value, is_tensor
 
-__all__ = ["Parameters", "as_numbers", "parameter"]
+__all__ = ["Parameters", "any_not_below", "as_numbers", "parameter"]
 
 
 def parameter(
@@ -115,6 +115,14 @@ def as_numbers(name: str, value: Any, legal: str) -> NDArray[np.float64]:
         return array.astype(np.float64)
     except (TypeError, ValueError):
         raise InvalidValue(name, value, legal) from None
+
+
+def any_not_below(low: Value, high: Value) -> bool:
+    """Whether `low` reaches `high` for any neuron: numbers, arrays or tensors; a Distribution is checked once sampled."""
+    if isinstance(low, Distribution) or isinstance(high, Distribution):
+        return False
+    plain = [value.detach().cpu().numpy() if is_tensor(value) else value for value in (low, high)]
+    return bool(np.any(np.greater_equal(*plain)))
 
 
 def _legal(limits: Any) -> str:

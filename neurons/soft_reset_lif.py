@@ -59,6 +59,8 @@ class SoftResetLIF(LIF):
 
     v_drop: Value = parameter(15.0, "mV", above=0.0)
 
+    ordered = ()
+
     def check(self) -> None:
         """Any v_reset is accepted, since none is used."""
 

@@ -92,6 +92,13 @@ class NeuronLayer(Layer):
         state = self.neuron().initial_state()
         return type(state)(*(_as_tensor(value, like).expand(batch, self.n) for value in state))
 
+    def _currents(self, x: Tensor, state: Any) -> Tensor:
+        """x as floats, in which the model computes. Raises InvalidValue for a state of another number of samples."""
+        if state is not None and state[0].shape != x.shape[1:]:
+            found = f"of shape {tuple(state[0].shape)}"
+            raise InvalidValue(f"{type(self).__name__}: state", found, f"{tuple(x.shape[1:])}, as the steps of x")
+        return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
     def constrain(self) -> None:
         with torch.no_grad():
             for field, limits in self._range.items():
@@ -100,23 +107,24 @@ class NeuronLayer(Layer):
                 margin = min(self.dt, usual) if limits["unit"] == "ms" else 1e-3 * max(usual, 1e-3)
                 low = max(limits["above"] + margin, limits["at_least"])
                 self.learned[field].clamp_(low, limits["at_most"])
-            self._keep_reset_below_threshold()
+            for low, high in self._neuron.ordered:
+                self._keep_below(low, high)
 
-    def _keep_reset_below_threshold(self) -> None:
-        """As the models ask; whichever of the two is learned gives way, the threshold if both are."""
-        neuron: Any = self._neuron
-        if not {"v_threshold", "v_reset"} & set(self.learn) or not hasattr(neuron, "v_reset"):
+    def _keep_below(self, low: str, high: str) -> None:
+        """As the model asks; of the two fields that which is learned gives way, the upper one if both are."""
+        if low not in self.learned and high not in self.learned:
             return
+        first = [getattr(self._neuron, name) for name in (low, high)]
+        gap = 1e-3 * float(np.mean(np.abs(np.subtract(*first))))
         like = next(iter(self.learned.values()))
-        reset, threshold = (
-            self.learned[name] if name in self.learned else _as_tensor(getattr(neuron, name), like)
-            for name in ("v_reset", "v_threshold")
+        below, above = (
+            self.learned[name] if name in self.learned else _as_tensor(value, like)
+            for name, value in zip((low, high), first, strict=True)
         )
-        gap = 1e-3 * float(np.mean(np.abs(np.subtract(neuron.v_threshold, neuron.v_reset))))
-        if "v_threshold" in self.learned:
-            self.learned["v_threshold"].clamp_(min=reset + gap)
+        if high in self.learned:
+            above.clamp_(min=below + gap)
         else:
-            self.learned["v_reset"].clamp_(max=threshold - gap)
+            below.clamp_(max=above - gap)
 
     def extra_repr(self) -> str:
         return f"{self.n}, {type(self._neuron).__name__}, dt={self.dt}, learn={self.learn}"
@@ -152,6 +160,7 @@ class Spiking(NeuronLayer):
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features(f"{type(self).__name__}: x", x, self.n)
+        x = self._currents(x, state)
         step = self.step(x)
         state = self.initial_state(x, x.shape[1]) if state is None else state
         if type(self).one_step is Spiking.one_step and lif_scan.can_fire(step, state, x):
@@ -190,6 +199,7 @@ class Recurrent(Spiking):
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("Recurrent: x", x, self.n)
+        x = self._currents(x, None if state is None else state[0])
         step = self.step(x)
         if state is None:
             state = self.initial_state(x, x.shape[1]), x.new_zeros(x.shape[1:])
@@ -211,9 +221,9 @@ class Recurrent(Spiking):
 
 
 class Membrane(NeuronLayer):
-    """n neurons that never fire: currents (time, batch, n) to membrane potentials relative to rest, mV.
+    """n neurons that never fire: currents (time, batch, n) to membrane potentials, mV.
 
-    Parameters   as `NeuronLayer`; default neuron: LIF's membrane with v_rest = 0
+    Parameters   as `NeuronLayer`; as a readout a model with v_rest = 0
     State        the model's, (batch, n)
     Source       the leaky readout of Bellec et al. 2020, doi:10.1038/s41467-020-17236-y
     Deviations   none
@@ -221,6 +231,7 @@ class Membrane(NeuronLayer):
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("Membrane: x", x, self.n)
+        x = self._currents(x, state)
         step = self.step(x)
         state = self.initial_state(x, x.shape[1]) if state is None else state
         if lif_scan.can_integrate(step, state, x):

@@ -174,6 +174,7 @@ class DelayedDense(Layer):
             self.register_buffer("delay", draw.round())
         else:
             self.delay = nn.Parameter(draw)
+        self._thaws = False  # whether it is the schedule that keeps the delays from learning
         self.advance(0.0)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -182,16 +183,17 @@ class DelayedDense(Layer):
             x = x.repeat(1, 1, self.synapses)
         weight = self.gain * self.weight
         if self.training and self.delay.requires_grad:
-            made = self.delays.delayed(x, weight, self.delay, self.progress, self.max_delay, state)
+            delay = self.delay.clamp(0.0, self.max_delay)  # an optimiser may have left the range since `constrain`
+            made = self.delays.delayed(x, weight, delay, self.progress, self.max_delay, state)
         else:
             made = integer_delays(x, weight, self.delay_steps(), self.max_delay, state)
         return made, self._remembered(x, state)
 
     def _remembered(self, x: Tensor, state: Tensor | None) -> Tensor:
         if self.max_delay <= len(x):
-            return x[len(x) - self.max_delay :].detach()
+            return x[len(x) - self.max_delay :].clone()  # the caller may use the memory of x again
         before = x.new_zeros((self.max_delay, *x.shape[1:])) if state is None else state
-        return torch.cat([before, x])[-self.max_delay :].detach()
+        return torch.cat([before, x])[-self.max_delay :]
 
     @property
     def width(self) -> float:
@@ -223,10 +225,15 @@ class DelayedDense(Layer):
 
     def advance(self, progress: float) -> None:
         self.progress = progress
-        if self.delay.requires_grad and self.delays.frozen(progress):
+        frozen = self.delays.frozen(progress)
+        if frozen and self.delay.requires_grad:
             with torch.no_grad():
                 self.delay.round_()
             self.delay.requires_grad_(False)
+            self._thaws = True
+        elif not frozen and self._thaws:  # another training begins
+            self.delay.requires_grad_(True)
+            self._thaws = False
 
     def extra_repr(self) -> str:
         kind = type(self.delays).__name__

@@ -12,6 +12,7 @@ from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
 from ..neurons.spiking import Spiking
 from .credit import Batch, Credit, LayeredNetwork, trainable
+from .delays import DelayedDense
 from .feedback import Feedback, RandomFeedback
 
 __all__ = ["DirectFeedback"]
@@ -81,7 +82,7 @@ class _Plan(NamedTuple):
 
 def _plan(network: LayeredNetwork) -> _Plan:
     layers = list(network.layers)
-    places = [k for k, layer in enumerate(layers) if isinstance(layer, Dense | Conv)]
+    places = [k for k, layer in enumerate(layers) if isinstance(layer, Dense | Conv | DelayedDense)]
     readout = layers[places[-1]] if places else None
     if not isinstance(readout, Dense):
         found = "none" if readout is None else type(readout).__name__

@@ -84,7 +84,8 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
         layers = event.activity(event.run())
 
     Parameters   network   connections, normalisation and neurons of any model. Convolutions are unrolled into single synapses;
-                           Extend lengthens the sample where it stands before all neurons; Count is left to the caller
+                           Extend lengthens the sample where it stands before all neurons; Count after the last neurons,
+                           and what follows it, is left to the caller
                  spikes    one sample, 0 and 1, (steps, n_in) or (steps, channels, height, width)
     Returns      EventNetwork: `Pulse` synapses with the weights and delays, `Current` drives with the biases; a Membrane is a
                  LIF that cannot reach its threshold
@@ -132,12 +133,13 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
 
 
 def _without_ends(network: Feedforward) -> tuple[dict[int, Any], int]:
-    """The layers by place, doubled, without a Count at the end and Extend before the neurons; how many steps Extend adds."""
+    """The layers by place, doubled, without Extend before the neurons, nor Count and what follows after them; added steps."""
     if not isinstance(network, Feedforward):
         raise InvalidValue("event_network: network", type(network).__name__, "a Feedforward network")
     layers: dict[int, Any] = dict(enumerate(copy.deepcopy(network).double().layers))
-    if isinstance(network.layers[-1], Count):
-        del layers[len(layers) - 1]
+    neurons = [place for place, layer in layers.items() if isinstance(layer, NeuronLayer)]
+    counts = [place for place, layer in layers.items() if isinstance(layer, Count) and neurons and place > neurons[-1]]
+    layers = {place: layer for place, layer in layers.items() if not counts or place < counts[0]}
     first = next((place for place, layer in layers.items() if isinstance(layer, NeuronLayer)), len(layers))
     before = [place for place, layer in layers.items() if place < first and isinstance(layer, Extend)]
     return layers, sum(layers.pop(place).steps for place in before)

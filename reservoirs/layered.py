@@ -14,7 +14,7 @@ from ..neurons.errors import InvalidValue
 from ..neurons.layer import Layer
 from ..neurons.lif import LIF
 from ..neurons.model import Neuron
-from ..neurons.normalise import BatchNorm, Dropout
+from ..neurons.normalise import BatchNorm, Dropout, Extend
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
@@ -70,12 +70,17 @@ class Feedforward(nn.Module):
         return (None,) * len(self.layers)
 
     def _check_length(self, x: Tensor) -> None:
-        longest = max((getattr(layer, "max_delay", 0) for layer in self.layers), default=0)
-        if isinstance(x, Tensor) and 0 < len(x) <= longest:
-            raise InvalidValue(
-                "x", f"{len(x)} steps", f"more than {longest} steps, the longest delay",
-                "pad it, shorten max_delay, or give it in pieces, starting from state=network.begin()",
-            )  # fmt: skip
+        if not isinstance(x, Tensor) or not len(x):
+            return  # the first layer says what is wrong
+        steps = len(x)
+        for layer in self.layers:
+            steps += layer.steps if isinstance(layer, Extend) else 0
+            longest = getattr(layer, "max_delay", 0)
+            if steps <= longest:
+                raise InvalidValue(
+                    "x", f"{steps} steps", f"more than {longest} steps, the longest delay",
+                    "pad it, shorten max_delay, or give it in pieces, starting from state=network.begin()",
+                )  # fmt: skip
 
     def activity(self, x: Tensor) -> list[Tensor]:
         """What each layer gives, in order, without gradients."""
@@ -141,8 +146,11 @@ def feedforward(
         raise InvalidValue("feedforward: dt", dt, "> 0 ms")
     layers: list[Layer] = []
 
+    def drawn(*place: int) -> int:
+        return int(np.random.SeedSequence((seed, *place)).generate_state(1)[0])
+
     def connect(k: int, gain: float) -> None:
-        place = int(np.random.SeedSequence((seed, k)).generate_state(1)[0])
+        place = drawn(k)
         if delays is None:
             layers.append(Dense(sizes[k], sizes[k + 1], gain=gain, seed=place))
         else:
@@ -155,7 +163,7 @@ def feedforward(
         if batch_norm:
             layers.append(BatchNorm(sizes[k + 1], gain=1.0 / felt))
         options: dict[str, Any] = {"gain": 1.0 / felt} if recurrent else {}
-        layers.append(kind(sizes[k + 1], neuron, dt=dt, surrogate=surrogate, learn=learn, seed=seed, **options))
+        layers.append(kind(sizes[k + 1], neuron, dt=dt, surrogate=surrogate, learn=learn, seed=drawn(k, 1), **options))
         if dropout:
             layers.append(Dropout(dropout))
     readout = LIF(tau_m=tau_readout, v_rest=0.0, v_reset=-1.0, v_threshold=1.0)

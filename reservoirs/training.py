@@ -220,6 +220,10 @@ def fit(
             for name in ("validation", "test"):
                 if sets[name] is not None:
                     row[f"{name}_loss"], row[f"{name}_accuracy"] = evaluate(network, sets[name], batch=batch)
+            place = _unsound_after(network, row)
+            if place:
+                network.load_state_dict(good)
+                raise Diverged(place, epoch + 1, so_far())
             rows.append(row)
             good = copy.deepcopy(network.state_dict())
             bar.set_postfix({name.replace("_accuracy", ""): f"{row[name]:.3f}" for name in row if "accuracy" in name})
@@ -268,7 +272,7 @@ def _on_device(network: Feedforward, given: tuple[Any, Any]) -> Batch:
 
 def _share(scores: Tensor, target: Tensor) -> float:
     """How many of the answers are right, 0..1; NaN where targets are not classes."""
-    if target.is_floating_point():
+    if target.is_floating_point() or not bool(torch.isfinite(scores).all()):
         return math.nan
     return float((scores.argmax(-1) == target).float().mean())
 
@@ -288,6 +292,14 @@ def _unsound(network: Feedforward, given: Batch, credit: Credit) -> str:
     if sick:
         return f"the gradient of {sick[-1]}"
     return "" if math.isfinite(float(credit.loss)) else "the loss"
+
+
+def _unsound_after(network: Feedforward, row: dict[str, float]) -> str:
+    """What an epoch has left that is not finite; "" if nothing."""
+    for name, value in network.named_parameters():
+        if not bool(torch.isfinite(value).all()):
+            return name
+    return next((name for name, value in row.items() if name.endswith("_loss") and not math.isfinite(value)), "")
 
 
 def _history(rows: list[dict[str, float]]) -> History:

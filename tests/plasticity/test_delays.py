@@ -131,6 +131,49 @@ def test_whole_reads_what_evaluation_reads_and_the_gaussian_guides_the_delays():
         assert float(layer.delay.grad[j, i]) == pytest.approx(slope, rel=1e-4, abs=1e-6)
 
 
+def test_the_state_is_not_the_callers_memory():
+    layer = sf.DelayedDense(3, 4, sf.TwoTapDelay(max_delay=5.0), seed=2)
+    x = spikes(24, 2, 3).float()
+    whole, _ = layer(x)
+    buffer, made, state = torch.empty(6, 2, 3), [], None
+    for piece in x.split(6):
+        buffer.copy_(piece)
+        y, state = layer(buffer, state)
+        made.append(y)
+    torch.testing.assert_close(torch.cat(made), whole)
+
+
+def test_gradients_flow_through_pieces_as_through_the_whole():
+    x = spikes(24, 2, 3).double().requires_grad_()
+    layer = sf.DelayedDense(3, 4, sf.TwoTapDelay(max_delay=5.0), seed=2).double()
+    (whole,) = torch.autograd.grad(layer(x)[0].square().sum(), x)
+    first, state = layer(x[:10])
+    second, _ = layer(x[10:], state)
+    (pieces,) = torch.autograd.grad(first.square().sum() + second.square().sum(), x)
+    torch.testing.assert_close(pieces, whole)
+
+
+def test_a_second_training_learns_delays_again():
+    layer = sf.DelayedDense(2, 2, sf.LearnableDelay(max_delay=5.0, freeze=0.5))
+    layer.advance(0.5)
+    assert not layer.delay.requires_grad
+    layer.advance(0.0)
+    assert layer.delay.requires_grad
+    layer.delay.requires_grad_(False)  # by the user: stays
+    layer.advance(0.0)
+    assert not layer.delay.requires_grad
+
+
+def test_delays_outside_the_range_are_read_at_its_end():
+    layer = sf.DelayedDense(1, 1, sf.TwoTapDelay(max_delay=4.0))
+    with torch.no_grad():
+        layer.delay.fill_(6.0)
+        layer.weight.fill_(1.0)
+    x = torch.zeros(10, 1, 1)
+    x[0] = 1.0
+    assert layer(x)[0].flatten().tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+
+
 def test_constrain_keeps_delays_in_their_range():
     layer = sf.DelayedDense(2, 2, sf.TwoTapDelay(max_delay=5.0))
     with torch.no_grad():

@@ -93,3 +93,9 @@ def test_refuses_networks_without_a_dense_readout():
         sf.DirectFeedback(feedback=sf.AdaptiveFeedback()).init(small_network(hidden=2))
     with pytest.raises(sf.InvalidValue, match=r"DirectFeedback\.feedback"):
         sf.DirectFeedback(feedback=3)
+
+
+def test_delayed_connections_at_the_end_are_refused_and_not_trained_by_backprop():
+    net = sf.feedforward([4, 5, 3], delays=sf.TwoTapDelay(max_delay=3.0))
+    with pytest.raises(sf.InvalidValue, match="DelayedDense"):
+        sf.DirectFeedback().init(net)

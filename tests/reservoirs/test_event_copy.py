@@ -94,6 +94,17 @@ def test_a_longer_sample_is_heard_to_its_end():
     assert event.steps == 45
 
 
+@pytest.mark.filterwarnings("ignore:.*its time course is not resolved")
+def test_the_trained_network_of_the_experiment_on_delays_fires_alike():
+    """Learned delays, trained; spike counts and the linear readout of them are the caller's."""
+    from synfire.experiments import delay_recipes
+
+    net = delay_recipes.network(delay_recipes.RECIPES["lag-8"], "learned", 8, 2, 8, seed=1)
+    x, target = delay_recipes.division("lag-8", 1).train.batch(np.arange(60))
+    fitted = sf.fit(net, sf.BPTT(), (torch.from_numpy(x), torch.from_numpy(target)), epochs=4, batch=20, progress=False)
+    check(fitted.network, torch.from_numpy(x[:, :1]).bool(), least=1)
+
+
 def test_silence_gives_silence():
     event = sf.event_network(sf.feedforward([5, 4, 2]), np.zeros((10, 5), bool))
     assert not event.activity(event.run())[1].any()

@@ -76,6 +76,62 @@ def test_a_learned_threshold_stays_above_the_reset(learn):
     net(X)
 
 
+def test_whole_numbers_are_currents_as_floats_are():
+    """They once made the coefficients whole numbers too."""
+    x = torch.full((30, 2, 3), 20)
+    for layer in (
+        sf.Membrane(3, sf.LIF(v_rest=0.0, v_reset=-1.0, v_threshold=15.0), dt=0.5), sf.Spiking(3, sf.LIF()),
+        sf.Spiking(3, sf.AdEx(), dt=0.5), sf.Recurrent(3, sf.LIF()), sf.BatchNorm(3), sf.Dropout(0.0),
+    ):  # fmt: skip
+        for kind in (torch.int64, torch.uint8, torch.bool):
+            whole = x.to(kind)
+            assert torch.equal(layer(whole)[0].float(), layer(whole.float())[0]), (layer, kind)
+
+
+@pytest.mark.parametrize(
+    "neuron", [sf.AdEx.bursting(), sf.SoftResetLIF(v_rest=-85.0, v_threshold=-70.0), sf.LIF(), sf.Izhikevich2007()]
+)
+def test_parameters_in_their_range_are_left_alone(neuron):
+    layer = sf.Spiking(2, neuron, dt=0.1, learn=["v_threshold", "v_reset"])
+    before = {name: value.detach().clone() for name, value in layer.learned.items()}
+    layer.constrain()
+    assert all(torch.equal(layer.learned[name], value) for name, value in before.items())
+
+
+def test_adex_keeps_below_its_cut():
+    layer = sf.Spiking(2, sf.AdEx(), dt=0.1, learn=["v_threshold"])
+    with torch.no_grad():
+        layer.learned["v_threshold"].fill_(1000.0)
+    layer.constrain()
+    layer(torch.zeros(2, 1, 2))
+
+
+def test_a_spread_of_resets_beside_a_learned_threshold():
+    net = sf.feedforward([30, 8, 3], neuron=sf.LIF(v_reset=sf.normal(-66.0, 1.0)), learn=["v_threshold"])
+    assert net(X)[0].shape == (40, 6, 3)
+
+
+def test_hidden_layers_draw_their_own_parameters_and_recurrent_weights():
+    net = sf.feedforward([5, 16, 16, 2], neuron=sf.LIF(tau_m=sf.normal(20.0, 2.0)), recurrent=True, seed=3)
+    first, second = net.layers[1], net.layers[3]
+    assert not torch.equal(first.weight, second.weight)
+    assert (first.neuron().tau_m != second.neuron().tau_m).all()
+
+
+def test_a_state_of_another_number_of_samples_is_refused():
+    net = sf.feedforward([30, 8, 3], recurrent=True)
+    _, state = net(X)
+    with pytest.raises(InvalidValue, match="state"):
+        net(X[:, :1], state)
+
+
+def test_silence_that_a_layer_appends_counts_for_the_longest_delay():
+    net = sf.Feedforward([sf.Extend(20), sf.DelayedDense(30, 4, sf.RandomDelay(max_delay=10.0))])
+    net(X[:8])
+    with pytest.raises(InvalidValue, match="longest delay"):
+        sf.Feedforward(list(net.layers)[1:])(X[:8])
+
+
 def test_the_same_seed_gives_the_same_network_and_layers_differ():
     first, second = (sf.feedforward([20, 20, 20], seed=4) for _ in range(2))
     for name, value in first.state_dict().items():

@@ -116,6 +116,36 @@ def test_divergence_names_the_first_layer_forward_and_bad_input_as_such():
         sf.fit(small(), sf.BPTT(), (x, target), epochs=1)
 
 
+def test_an_optimiser_that_leaves_the_finite_is_told_in_its_own_epoch():
+    """And neither the network nor the history that comes back holds it."""
+
+    def optimisers(network, epochs):
+        class Breaks(torch.optim.SGD):
+            steps = 0
+
+            def step(self, closure=None):
+                super().step(closure)
+                Breaks.steps += 1
+                if Breaks.steps == 12:  # the last batch of the second epoch
+                    with torch.no_grad():
+                        self.param_groups[0]["params"][0][0, 0] = float("inf")
+
+        return [Breaks(network.parameters(), lr=1e-3)]
+
+    with pytest.raises(sf.Diverged, match="epoch 2: layers.0.weight") as error:
+        sf.fit(small(), sf.BPTT(), task(), epochs=4, batch=20, optimisers=optimisers)
+    assert torch.isfinite(weights(error.value.fitted.network)).all()
+    assert len(error.value.fitted.history.train_loss) == 1
+
+
+def test_scores_that_are_not_finite_are_no_accuracy():
+    net = small()
+    with torch.no_grad():
+        net.layers[2].weight.fill_(float("nan"))
+    x, target = task()
+    assert np.isnan(sf.evaluate(net, (x, torch.zeros_like(target)))[1])
+
+
 def test_ctrl_c_keeps_what_was_done():
     class Interrupts(sf.BPTT):
         """Presses Ctrl-C in the eighth batch."""
