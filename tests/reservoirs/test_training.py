@@ -132,7 +132,7 @@ def test_an_optimiser_that_leaves_the_finite_is_told_in_its_own_epoch():
 
         return [Breaks(network.parameters(), lr=1e-3)]
 
-    with pytest.raises(sf.Diverged, match="epoch 2: layers.0.weight") as error:
+    with pytest.raises(sf.Diverged, match=r"epoch 2: layers\.0\.weight") as error:
         sf.fit(small(), sf.BPTT(), task(), epochs=4, batch=20, optimisers=optimisers)
     assert torch.isfinite(weights(error.value.fitted.network)).all()
     assert len(error.value.fitted.history.train_loss) == 1
