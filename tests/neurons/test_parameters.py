@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synfire as sf
+from synfire.neurons.surrogate import Surrogate
+from synfire.plasticity.delays import Delay
 
 CLASSES = [
     sf.LIF, sf.COBA, sf.AdaptiveCOBA, sf.AdaptiveLIF, sf.AdEx, sf.HodgkinHuxley, sf.Alpha, sf.Conductance,
@@ -18,6 +20,8 @@ CLASSES = [
     sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Oja, sf.RewardModulated, sf.Deferred, sf.TsodyksMarkram,
     sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
+    sf.SoftResetLIF, sf.SoftResetAdaptiveLIF, Surrogate, sf.ArcTan, sf.FastSigmoid, sf.Gaussian, sf.Sigmoid, sf.StraightThrough,
+    sf.Triangular, Delay, sf.LearnableDelay, sf.TwoTapDelay, sf.RandomDelay,
 ]  # fmt: skip
 FIELDS = [(c, f) for c in CLASSES for f in dataclasses.fields(c) if "unit" in f.metadata]
 PER_NEURON = [(c, f) for c, f in FIELDS if f.type == "Value"]
@@ -43,6 +47,7 @@ def test_every_parameter_class_is_in_the_list():
         c
         for c in subclasses(sf.Parameters)
         if c.__module__.startswith(("synfire.neurons", "synfire.plasticity")) and not c.__name__.startswith("_")
+        and "<locals>" not in c.__qualname__
         and any("unit" in f.metadata for f in dataclasses.fields(c))
     }
     assert ours == set(CLASSES)

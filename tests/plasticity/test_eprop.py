@@ -222,7 +222,7 @@ def refusals():
     tail = [Dense(7, 3)]
     return {
         "objective": (sf.Feedforward([Dense(6, 7), Spiking(7, sf.LIF()), *tail], sf.CountCrossEntropy()), "step_loss"),
-        "norm": (sf.Feedforward([Dense(6, 7), BatchNorm(7), Spiking(7, sf.LIF()), *tail]), "eval"),
+        "norm": (sf.Feedforward([Dense(6, 7), BatchNorm(7), Spiking(7, sf.LIF()), *tail]), "leave it out"),
         "order": (sf.Feedforward([Dense(6, 7), Dense(7, 7), *tail]), "layer 1: must be neurons"),
         "end": (sf.Feedforward([Dense(6, 7), Spiking(7, sf.LIF())]), "readout"),
         "learned": (sf.Feedforward([Dense(6, 7), Spiking(7, sf.LIF(), learn=["tau_m"]), *tail]), "learn=()"),
