@@ -1,6 +1,7 @@
 """The laws of the house (DESIGN 1): who imports whom, what is public, what a docstring owes, what stays unloaded."""
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import os
@@ -148,7 +149,7 @@ def test_every_model_and_rule_names_its_source_its_deviations_and_its_parameters
     lines = text.splitlines()
     for part in ("Source", "Deviations", "Parameters"):
         assert any(part in line.split("  ")[0] for line in lines), f"{cls.__name__} does not say its {part}"
-    for field in cls.__dataclass_fields__.values():
+    for field in dataclasses.fields(cls):
         said = field.name in text or "as `" in text  # "as `RecursiveLeastSquares`": of the class it varies
         assert said, f"{cls.__name__} does not say what {field.name} is"
 
