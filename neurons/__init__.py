@@ -35,13 +35,16 @@ from .synapse import Delta, Exponential, Synapse
 if TYPE_CHECKING:
     from .dense import Conv, Dense
     from .layer import Layer
+    from .maps import MaxPool, Unflatten, Upsample
     from .normalise import BatchNorm, Count, Dropout, Extend, Flatten
+    from .rate import Activation, Elu, Rate, Relu, Tanh
     from .spiking import Membrane, Recurrent, Spiking, spike
 
 _LAYERS = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense", "Dropout": "normalise",
-    "Extend": "normalise", "Flatten": "normalise", "Layer": "layer", "Membrane": "spiking", "Recurrent": "spiking",
-    "Spiking": "spiking", "spike": "spiking",
+    "Activation": "rate", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense",
+    "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "Flatten": "normalise", "Layer": "layer", "MaxPool": "maps",
+    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate", "Spiking": "spiking", "Tanh": "rate",
+    "Unflatten": "maps", "Upsample": "maps", "spike": "spiking",
 }  # fmt: skip
 
 
@@ -54,6 +57,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "COBA",
     "LIF",
+    "Activation",
     "AdEx",
     "AdaptiveCOBA",
     "AdaptiveLIF",
@@ -70,6 +74,7 @@ __all__ = [
     "DoubleExponential",
     "Drive",
     "Dropout",
+    "Elu",
     "Exponential",
     "Extend",
     "FastSigmoid",
@@ -81,13 +86,16 @@ __all__ = [
     "Izhikevich",
     "Izhikevich2007",
     "Layer",
+    "MaxPool",
     "Membrane",
     "Neuron",
     "Parameters",
     "Poisson",
     "PoissonInput",
     "Pulse",
+    "Rate",
     "Recurrent",
+    "Relu",
     "Sigmoid",
     "SoftResetAdaptiveLIF",
     "SoftResetLIF",
@@ -99,10 +107,13 @@ __all__ = [
     "Surrogate",
     "Synapse",
     "SynfireError",
+    "Tanh",
     "TooLarge",
     "Triangular",
+    "Unflatten",
     "UnknownName",
     "UnreadableFile",
+    "Upsample",
     "Value",
     "Waveform",
     "check_seed",

@@ -16,12 +16,14 @@ from .spike_product import spike_product
 __all__ = ["Conv", "Dense", "initial_weight"]
 
 
-def initial_weight(shape: tuple[int, ...], fan_in: int, seed: int) -> nn.Parameter:
-    """Weights uniform within ± sqrt(6 / fan_in) (variance 2 / fan_in), drawn on the CPU by `seed`.
+def initial_weight(shape: tuple[int, ...], fan_in: int, seed: int, bound: float | None = None) -> nn.Parameter:
+    """Weights uniform within ± bound, drawn on the CPU by `seed`; without a bound ± sqrt(6 / fan_in), variance 2 / fan_in.
 
     Source       He et al. 2015, arXiv 1502.01852
     """
-    bound = (6.0 / fan_in) ** 0.5
+    if bound is not None and (isinstance(bound, bool) or not 0.0 <= bound < float("inf")):
+        raise InvalidValue("bound", bound, ">= 0 and finite")
+    bound = (6.0 / fan_in) ** 0.5 if bound is None else bound
     return nn.Parameter((2.0 * torch.rand(shape, generator=generator(check_seed("seed", seed))) - 1.0) * bound)
 
 
@@ -32,16 +34,19 @@ class Dense(Layer):
                  bias          whether each unit has a constant current besides, at first 0
                  gain          nA to one unit of weight, so that weights are near 1 and one learning rate suits any units;
                                not trained
+                 bound         of the initial weights, uniform within ± bound; default sqrt(6 / n_in)
                  seed          of the initial weights
     Weights      weight (n_in, n_out), bias (n_out,); a spike's current is gain weight, in nA on LIF
     Input        (time, batch, n_in), spikes or numbers; output (time, batch, n_out)
     Raises       InvalidValue naming both shapes
     """
 
-    def __init__(self, n_in: int, n_out: int, *, bias: bool = False, gain: float = 1.0, seed: int = 0) -> None:
+    def __init__(
+        self, n_in: int, n_out: int, *, bias: bool = False, gain: float = 1.0, bound: float | None = None, seed: int = 0
+    ) -> None:
         super().__init__()
         self.n_in, self.n_out = size("Dense.n_in", n_in), size("Dense.n_out", n_out)
-        self.weight = initial_weight((n_in, n_out), n_in, seed)
+        self.weight = initial_weight((n_in, n_out), n_in, seed, bound)
         self.bias = nn.Parameter(torch.zeros(n_out)) if bias else None
         self.gain = check_gain("Dense.gain", gain)
 
@@ -60,7 +65,7 @@ class Conv(Layer):
     Parameters   channels_in, channels_out   >= 1
                  kernel       height and width of the kernel, in pixels
                  stride, padding   as torch's conv2d
-                 bias, gain, seed   as `Dense`
+                 bias, gain, bound, seed   as `Dense`; n_in is channels_in kernel²
     Weights      weight (channels_out, channels_in, kernel, kernel); bias (channels_out,)
     Input        (time, batch, channels_in, height, width); output (time, batch, channels_out, ...)
     Raises       InvalidValue naming both shapes
@@ -68,7 +73,7 @@ class Conv(Layer):
 
     def __init__(
         self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, padding: int = 0, bias: bool = False,
-        gain: float = 1.0, seed: int = 0,
+        gain: float = 1.0, bound: float | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.channels_in, self.channels_out = (
@@ -80,7 +85,7 @@ class Conv(Layer):
             raise InvalidValue("Conv.padding", padding, "a whole number >= 0")
         self.padding = padding
         fan_in = channels_in * kernel * kernel
-        self.weight = initial_weight((channels_out, channels_in, kernel, kernel), fan_in, seed)
+        self.weight = initial_weight((channels_out, channels_in, kernel, kernel), fan_in, seed, bound)
         self.bias = nn.Parameter(torch.zeros(channels_out)) if bias else None
         self.gain = check_gain("Conv.gain", gain)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .direct_feedback import DirectFeedback
     from .eprop import EProp
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
+    from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
     from .sltt import SLTT
@@ -34,9 +35,10 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
     "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
     "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
+    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
     "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
     "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
+    "chain": "modifier",
 }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ __all__ = [
     "InhibitorySTDP",
     "LearnableDelay",
     "MaxCrossEntropy",
+    "Modifier",
     "NearestPair",
     "Oja",
     "Pairing",
@@ -90,5 +93,6 @@ __all__ = [
     "TwoTapDelay",
     "Unbounded",
     "angle",
+    "chain",
     "ridge",
 ]

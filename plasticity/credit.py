@@ -14,7 +14,17 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-__all__ = ["Batch", "Credit", "CreditRule", "LayeredNetwork", "Objective", "StepwiseObjective", "trainable"]
+__all__ = [
+    "Batch",
+    "Credit",
+    "CreditRule",
+    "LayeredNetwork",
+    "Objective",
+    "StepwiseObjective",
+    "learned_by",
+    "settle",
+    "trainable",
+]
 
 
 class Batch(NamedTuple):
@@ -25,7 +35,10 @@ class Batch(NamedTuple):
 
 
 class Credit(NamedTuple):
-    """loss: scalar, detached; scores: (batch, classes), detached; gradients: by parameter name; state: the rule's, to go on."""
+    """loss: scalar, detached; scores: (batch, classes), detached; gradients: by parameter name; state: the rule's, to go on.
+
+    What the rule itself learns (see `learned_by`) has its gradients here too, as "rule.NAME".
+    """
 
     loss: Tensor
     scores: Tensor
@@ -66,7 +79,11 @@ class LayeredNetwork(Protocol):
 
 
 class CreditRule(Protocol):
-    """A rule of credit assignment: a frozen dataclass of its constants with these two methods."""
+    """A rule of credit assignment: a frozen dataclass of its constants with these two methods, and two more if it needs them.
+
+        learned(state) -> nn.Module | None    what the rule itself learns: a second network, say; `fit` optimises it too
+        settle(network, state) -> state       called after each step of the optimiser
+    """
 
     def init(self, network: LayeredNetwork) -> Any:
         """What the rule carries from batch to batch (feedback weights, say), or None. Refuses networks it cannot train."""
@@ -80,3 +97,15 @@ class CreditRule(Protocol):
 def trainable(network: LayeredNetwork) -> Mapping[str, Tensor]:
     """Parameters that ask for a gradient, by name."""
     return {name: value for name, value in network.named_parameters() if value.requires_grad}
+
+
+def learned_by(rule: CreditRule, state: Any) -> nn.Module | None:
+    """What the rule itself learns, as a module in its state whose parameters an optimiser changes in place; None: nothing."""
+    method = getattr(rule, "learned", None)
+    return None if method is None else method(state)
+
+
+def settle(rule: CreditRule, network: LayeredNetwork, state: Any) -> Any:
+    """The rule's state after the optimiser's step; what must hold exactly of the weights now does."""
+    method = getattr(rule, "settle", None)
+    return state if method is None else method(network, state)

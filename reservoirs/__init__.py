@@ -27,16 +27,19 @@ from .simulation import Simulation
 if TYPE_CHECKING:
     from .event_copy import EventNetwork, event_network
     from .layered import Feedforward, feedforward
+    from .multilayer import perceptron
     from .nir_graph import from_nir, to_nir
+    from .optimisers import adam, sgd
     from .snntorch_network import from_snntorch, to_snntorch
-    from .training import Diverged, Fitted, History, Samples, adam, evaluate, fit
+    from .training import Diverged, Fitted, History, Samples, evaluate, fit
     from .weights import load_network, save_network
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "Diverged": "training", "EventNetwork": "event_copy", "Feedforward": "layered", "Fitted": "training",
-    "History": "training", "Samples": "training", "adam": "training", "evaluate": "training", "event_network": "event_copy",
-    "feedforward": "layered", "fit": "training", "from_nir": "nir_graph", "from_snntorch": "snntorch_network",
-    "load_network": "weights", "save_network": "weights", "to_nir": "nir_graph", "to_snntorch": "snntorch_network",
+    "History": "training", "Samples": "training", "adam": "optimisers", "evaluate": "training",
+    "event_network": "event_copy", "feedforward": "layered", "fit": "training", "from_nir": "nir_graph",
+    "from_snntorch": "snntorch_network", "load_network": "weights", "perceptron": "multilayer", "save_network": "weights",
+    "sgd": "optimisers", "to_nir": "nir_graph", "to_snntorch": "snntorch_network",
 }  # fmt: skip
 
 
@@ -91,7 +94,9 @@ __all__ = [
     "from_snntorch",
     "learn_online",
     "load_network",
+    "perceptron",
     "save_network",
+    "sgd",
     "to_nir",
     "to_snntorch",
 ]

@@ -20,8 +20,10 @@ from .. import neurons
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue, UnknownName
 from ..neurons.layer import Layer
+from ..neurons.maps import MaxPool, Unflatten, Upsample
 from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Count, Dropout, Extend, Flatten
+from ..neurons.rate import Elu, Rate, Relu, Tanh
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
@@ -41,13 +43,18 @@ _ARGUMENTS: dict[type[Layer], str] = {
     Dropout: "probability",
     Extend: "steps",
     Flatten: "",
+    MaxPool: "factor",
     Membrane: "n neuron dt learn",
+    Rate: "activation",
     Recurrent: "n neuron dt surrogate scale learn gain",
     Spiking: "n neuron dt surrogate scale learn",
+    Unflatten: "channels height width",
+    Upsample: "factor",
 }
 _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
-    LearnableDelay, RandomDelay, TwoTapDelay, CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax,
+    Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
+    CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from ..neurons.layer import Layer
 from ..neurons.lif import LIF
 from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Dropout, Extend
+from ..neurons.rate import Rate
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
@@ -104,7 +105,7 @@ class Feedforward(nn.Module):
 
 def _keeps(layer: Layer) -> bool:
     """Whether a layer that does not say its features gives as many as it takes."""
-    return isinstance(layer, Dropout)
+    return isinstance(layer, Dropout | Rate)
 
 
 def feedforward(

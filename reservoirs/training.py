@@ -8,7 +8,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,18 +19,21 @@ from torch import Tensor
 from ..neurons.errors import InvalidValue, SynfireError
 from ..neurons.layer import Layer
 from ..neurons.randomness import check_seed, setup_generator
-from ..plasticity.credit import Batch, Credit, CreditRule
+from ..plasticity.credit import Batch, Credit, CreditRule, learned_by, settle
 from .interrupt import interruptible
 from .layered import Feedforward
+from .optimisers import Learner, Optimisers, adam
 
-__all__ = ["Diverged", "Fitted", "History", "Samples", "adam", "evaluate", "fit"]
+__all__ = ["Diverged", "Fitted", "History", "Samples", "evaluate", "fit"]
 
 _ORDER, _NOISE = 101, 102  # streams of the order of samples, and of what layers draw for one batch
-Optimisers = Callable[[Feedforward, int], Sequence[Any]]
 
 
 class Samples(Protocol):
-    """A data set: as many samples as its length, of which `batch` gives some."""
+    """A data set: as many samples as its length, of which `batch` gives some.
+
+    One that changes from epoch to epoch, by augmentation, has a third method: `epoch(k) -> Samples`, as epoch k sees it.
+    """
 
     def __len__(self) -> int: ...
     def batch(self, indices: NDArray[np.int64]) -> tuple[Any, Any]:
@@ -75,11 +78,12 @@ class History:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """network: trained, in evaluation mode; history; interrupted: whether Ctrl-C ended it early."""
+    """network: trained, in evaluation mode; history; interrupted: whether Ctrl-C ended it early; state: the rule's at the end."""
 
     network: Feedforward
     history: History
     interrupted: bool = False
+    state: Any = None
 
     def __iter__(self) -> Any:
         """`network, history = fit(...)`."""
@@ -101,35 +105,6 @@ class Diverged(SynfireError, ArithmeticError):
         )
 
 
-def adam(learning_rate: float = 1e-3, *, delay_learning_rate: float = 0.1, weight_decay: float = 0.0) -> Optimisers:
-    """Adam as `fit` takes it, with a step that suits each kind of parameter.
-
-    Parameters   learning_rate         of weights; learned parameters of neurons take it times their own size
-                 delay_learning_rate   of delays, in steps; without weight decay
-                 weight_decay          L2, as torch's Adam has it; of weights only
-    Raises       InvalidValue
-    Source       Kingma & Ba 2015, arXiv 1412.6980; two rates: Hammouamri et al. 2024, arXiv 2306.17670
-    """
-    for name, value in (("learning_rate", learning_rate), ("delay_learning_rate", delay_learning_rate)):
-        if not 0.0 < value < math.inf:
-            raise InvalidValue(f"adam: {name}", value, "> 0 and finite")
-    if not 0.0 <= weight_decay < math.inf:
-        raise InvalidValue("adam: weight_decay", weight_decay, ">= 0 and finite")
-
-    def make(network: Feedforward, epochs: int) -> list[torch.optim.Optimizer]:
-        groups = []
-        for name, value in network.named_parameters():
-            rate, decay = learning_rate, weight_decay
-            if name.endswith(".delay"):
-                rate, decay = delay_learning_rate, 0.0
-            elif ".learned." in name:
-                rate, decay = learning_rate * (float(value.detach().abs().mean()) or 1.0), 0.0
-            groups.append({"params": [value], "lr": rate, "weight_decay": decay})
-        return [torch.optim.Adam(groups, fused=True)]
-
-    return make
-
-
 def fit(
     network: Feedforward,
     rule: CreditRule,
@@ -142,6 +117,7 @@ def fit(
     optimisers: Optimisers | None = None,
     seed: int = 0,
     progress: bool = True,
+    observe: Callable[[int, Feedforward, Any], None] | None = None,
 ) -> Fitted:
     """Train a copy of the network; the network itself stays as it is.
 
@@ -150,10 +126,11 @@ def fit(
                  test, validation   likewise, evaluated after every epoch; None: not at all
                  epochs       passes over `train`, >= 1
                  batch        samples to a step of the optimiser; the last of an epoch may be smaller
-                 optimisers   `adam(...)`, or a function of (network, epochs) to torch optimisers and schedulers; schedulers
-                              step after every epoch
+                 optimisers   `adam(...)`, `sgd(...)`, or a function of (network, epochs) to torch optimisers and schedulers;
+                              schedulers step after every epoch. What the rule itself learns stands in `network.rule`
                  seed         of the order of samples and of what layers draw; both are pure functions of (seed, epoch)
                  progress     whether a bar is shown on a terminal
+                 observe      called with (epochs done, network, the rule's state) before the first epoch and after each
     Returns      Fitted; after Ctrl-C one of what was done, with `interrupted` set
     Raises       InvalidValue; Diverged when a loss or gradient is not finite, with the last good network
 
@@ -170,30 +147,38 @@ def fit(
         )
     sets = {name: _samples(name, data) for name, data in (("train", train), ("validation", validation), ("test", test))}
     network = copy.deepcopy(network)
-    optimising = list((optimisers or adam())(network, epochs))
     carried = rule.init(network)
+    learner = Learner(network, learned_by(rule, carried))
+    optimising = list((optimisers or adam())(learner, epochs))
     rows: list[dict[str, float]] = []
     good = copy.deepcopy(network.state_dict())
-    named = dict(network.named_parameters())
-    layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
+    named = dict(learner.named_parameters())
+    layers = [layer for layer in learner.modules() if isinstance(layer, Layer)]
     optimisers_alone = [each for each in optimising if isinstance(each, torch.optim.Optimizer)]
     schedulers = [each for each in optimising if not isinstance(each, torch.optim.Optimizer)]
     for layer in layers:
         layer.advance(0.0)
 
     def so_far(interrupted: bool = False) -> Fitted:
-        return Fitted(network=network.eval(), history=_history(rows), interrupted=interrupted)
+        return Fitted(network=network.eval(), history=_history(rows), interrupted=interrupted, state=carried)
 
+    def observed(epochs_done: int) -> None:
+        if observe is not None:
+            network.eval()
+            observe(epochs_done, network, carried)
+
+    observed(0)
     with interruptible() as pressed, _bar(progress, epochs * -(-len(sets["train"]) // batch)) as bar:
         for epoch in range(epochs):
             order = setup_generator(seed, _ORDER, epoch).permutation(len(sets["train"]))
+            seen = sets["train"].epoch(epoch) if hasattr(sets["train"], "epoch") else sets["train"]
             met: list[tuple[int, float, float]] = []
             began = time.perf_counter()
             network.train()
             for k, chosen in enumerate(np.split(order, range(batch, len(order), batch))):
                 if pressed():
                     return so_far(interrupted=True)
-                given = _on_device(network, sets["train"].batch(chosen))
+                given = _on_device(network, seen.batch(chosen))
                 with _drawing(int(setup_generator(seed, _NOISE, epoch, k).integers(2**63))):
                     credit = rule.gradients(network, given, carried)
                 place = _unsound(network, given, credit)
@@ -207,6 +192,7 @@ def fit(
                     optimiser.step()
                 for layer in layers:
                     layer.constrain()
+                carried = settle(rule, network, carried)
                 met.append((len(chosen), float(credit.loss), _share(credit.scores, given.target)))
                 bar.update(1)
             row = {"seconds": time.perf_counter() - began}
@@ -226,6 +212,7 @@ def fit(
                 raise Diverged(place, epoch + 1, so_far())
             rows.append(row)
             good = copy.deepcopy(network.state_dict())
+            observed(epoch + 1)
             bar.set_postfix({name.replace("_accuracy", ""): f"{row[name]:.3f}" for name in row if "accuracy" in name})
     return so_far()
 

@@ -53,7 +53,7 @@ _HANDED_OUT = {"Driven", "LiquidState", "PopulationView", "Projection", "Readout
 _HANDED_OUT |= {"SpikeData", "TraceData", "Modulator", "Scaled", "Credit", "Fitted", "History", "EventNetwork"}
 _FOR_EXPERIMENTS = {"check_seed", "steps_in"}  # what CONTRIBUTING's readers find in every experiment
 _BASES = {"Bounds", "Pairing", "Connectivity", "Distribution", "Drive", "Source", "Step", "Synapse"}
-_BASES |= {"CreditRule", "Delay", "Layer", "Samples", "Surrogate"}
+_BASES |= {"Activation", "CreditRule", "Delay", "Layer", "Modifier", "Samples", "Surrogate"}
 
 
 def test_every_public_name_is_used_by_code_that_runs():

@@ -1,0 +1,83 @@
+"""Layers that reshape maps of features (time, batch, channels, height, width), step by step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+
+from .errors import InvalidValue
+from .layer import Layer, check_features, check_sequence, size
+
+__all__ = ["MaxPool", "Unflatten", "Upsample"]
+
+
+class MaxPool(Layer):
+    """The largest value of each square of pixels; rows and columns that fill no square are left out.
+
+    Parameters   factor   side of a square, pixels, >= 1
+    Input        (time, batch, channels, height, width), height and width >= factor
+    Raises       InvalidValue
+    """
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = size("MaxPool.factor", factor)
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        _check_maps("MaxPool: x", x, self.factor)
+        made = functional.max_pool2d(x.flatten(0, 1), self.factor)
+        return made.view(*x.shape[:2], *made.shape[1:]), None
+
+    def extra_repr(self) -> str:
+        return f"{self.factor}"
+
+
+class Upsample(Layer):
+    """Each pixel becomes a square of pixels of its value.
+
+    Parameters   factor   side of a square, pixels, >= 1
+    Input        (time, batch, channels, height, width)
+    Raises       InvalidValue
+    """
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = size("Upsample.factor", factor)
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        _check_maps("Upsample: x", x, 1)
+        return x.repeat_interleave(self.factor, 3).repeat_interleave(self.factor, 4), None
+
+    def extra_repr(self) -> str:
+        return f"{self.factor}"
+
+
+class Unflatten(Layer):
+    """(time, batch, features) to (time, batch, channels, height, width): what `Flatten` undoes.
+
+    Parameters   channels, height, width   >= 1; their product is the number of features
+    Raises       InvalidValue
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        named = {"channels": channels, "height": height, "width": width}
+        self.channels, self.height, self.width = (size(f"Unflatten.{name}", n) for name, n in named.items())
+        self.n_in = math.prod((channels, height, width))
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        check_features("Unflatten: x", x, self.n_in)
+        return x.reshape(*x.shape[:2], self.channels, self.height, self.width), None
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.height}, {self.width}"
+
+
+def _check_maps(name: str, x: Any, least: int) -> None:
+    check_sequence(name, x)
+    if x.ndim != 5 or min(x.shape[3:]) < least:
+        legal = f"(time, batch, channels, height, width), height and width >= {least}"
+        raise InvalidValue(name, f"shape {tuple(x.shape)}", legal)

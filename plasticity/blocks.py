@@ -1,0 +1,51 @@
+"""A network as blocks, for rules that give each of them an error or a target of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ..neurons.dense import Conv, Dense
+from ..neurons.errors import InvalidValue
+from .credit import LayeredNetwork, trainable
+from .delays import DelayedDense
+
+__all__ = ["Block", "blocks_of", "own_parameters", "through"]
+
+Block = list[nn.Module]
+"""Connections and all that follows them up to the next: neurons, pooling, dropout... What precedes the first connections belongs
+to the first block."""
+
+
+def blocks_of(rule: str, network: LayeredNetwork) -> list[Block]:
+    """The network's layers as blocks, in order; the last one gives the output.
+
+    Raises       InvalidValue for a network without connections
+    """
+    blocks: list[Block] = []
+    before: Block = []
+    for layer in network.layers:
+        if isinstance(layer, Dense | Conv | DelayedDense):
+            blocks.append([*before, layer])
+            before = []
+        elif blocks:
+            blocks[-1].append(layer)
+        else:
+            before.append(layer)
+    if not blocks:
+        raise InvalidValue(f"{rule}: network", "no connections", "at least one layer of connections", "e.g. Dense")
+    return blocks
+
+
+def through(block: Sequence[nn.Module], x: Tensor) -> Tensor:
+    """What the layers make of a whole sequence."""
+    for layer in block:
+        x, _ = layer(x)
+    return x
+
+
+def own_parameters(network: LayeredNetwork, block: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """The trainable parameters of these layers, by their names in the network."""
+    inside = {id(value) for layer in block for value in layer.parameters()}
+    return {name: value for name, value in trainable(network).items() if id(value) in inside}

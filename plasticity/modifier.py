@@ -1,0 +1,86 @@
+"""What changes gradients between a rule and the optimiser, or weights after its step; and how modifiers are chained to a rule.
+
+    rule = chain(CounterCurrent(), Centralise(), Clip(1.0))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..neurons.errors import InvalidValue
+from .credit import Batch, Credit, CreditRule, LayeredNetwork, learned_by, settle
+
+__all__ = ["Chain", "Modifier", "chain"]
+
+
+class Modifier:
+    """Base of modifiers: frozen dataclasses that override what they need. State is passed in and out.
+
+    Gradients and weights are given by name: the network's, and those that the rule itself learns, as "rule.NAME".
+    """
+
+    def init(self, weights: Mapping[str, Tensor]) -> Any:
+        """The modifier's state before the first batch. Refuses weights that it cannot keep to its law."""
+        return None
+
+    def update(
+        self, gradients: dict[str, Tensor], state: Any, *, weights: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Any]:
+        """Gradients for the optimiser, and the state to go on; neither argument is changed in place."""
+        return gradients, state
+
+    def settle(self, weights: Mapping[str, Tensor], state: Any) -> Any:
+        """After the optimiser's step: bring the weights, in place, to what must hold exactly. Returns the state to go on."""
+        return state
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """A rule whose gradients pass through modifiers, one after the other: a rule itself. Made by `chain`.
+
+    Parameters   rule        of credit assignment
+                 modifiers   in the order in which they are applied
+    State        (the rule's, one for each modifier)
+    """
+
+    rule: CreditRule
+    modifiers: tuple[Modifier, ...]
+
+    def init(self, network: LayeredNetwork) -> tuple[Any, list[Any]]:
+        inner = self.rule.init(network)
+        weights = self._weights(network, inner)
+        return inner, [modifier.init(weights) for modifier in self.modifiers]
+
+    def gradients(self, network: LayeredNetwork, batch: Batch, state: tuple[Any, list[Any]]) -> Credit:
+        credit = self.rule.gradients(network, batch, state[0])
+        weights, gradients, states = self._weights(network, credit.state), credit.gradients, list(state[1])
+        for k, modifier in enumerate(self.modifiers):
+            gradients, states[k] = modifier.update(gradients, states[k], weights=weights)
+        return credit._replace(gradients=gradients, state=(credit.state, states))
+
+    def learned(self, state: tuple[Any, list[Any]]) -> nn.Module | None:
+        return learned_by(self.rule, state[0])
+
+    def settle(self, network: LayeredNetwork, state: tuple[Any, list[Any]]) -> tuple[Any, list[Any]]:
+        inner = settle(self.rule, network, state[0])
+        weights = self._weights(network, inner)
+        return inner, [m.settle(weights, own) for m, own in zip(self.modifiers, state[1], strict=True)]
+
+    def _weights(self, network: LayeredNetwork, inner: Any) -> dict[str, Tensor]:
+        weights = {name: value for name, value in network.named_parameters() if value.requires_grad}
+        own = learned_by(self.rule, inner)
+        return weights if own is None else weights | {f"rule.{name}": value for name, value in own.named_parameters()}
+
+
+def chain(rule: CreditRule, *modifiers: Modifier) -> Chain:
+    """The rule with its gradients changed by these modifiers, in this order. Raises InvalidValue for what is none."""
+    for k, modifier in enumerate(modifiers):
+        if not isinstance(modifier, Modifier):
+            raise InvalidValue(f"chain: modifiers[{k}]", modifier, "a modifier", "e.g. Clip(1.0)")
+    if not (hasattr(rule, "init") and hasattr(rule, "gradients")):
+        raise InvalidValue("chain: rule", rule, "a rule of credit assignment", "e.g. BPTT()")
+    return Chain(rule, modifiers)
