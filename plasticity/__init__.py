@@ -21,25 +21,52 @@ from .tsodyks_markram import TsodyksMarkram
 if TYPE_CHECKING:
     from .agreement import angle
     from .backpropagation_through_time import BPTT
+    from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .credit import Batch, Credit, CreditRule
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
     from .direct_feedback import DirectFeedback
     from .eprop import EProp
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
+    from .mirror import Mirror
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
     from .sltt import SLTT
+    from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
-    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
-    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
-    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
+    "AdaptiveFeedback": "feedback",
+    "BPTT": "backpropagation_through_time",
+    "Batch": "credit",
+    "ClassMembership": "stream_loss",
+    "CountCrossEntropy": "objective",
+    "CounterCurrent": "counter_current",
+    "Credit": "credit",
+    "CreditRule": "credit",
+    "Delay": "delays",
+    "DelayedDense": "delays",
+    "DirectFeedback": "direct_feedback",
+    "EProp": "eprop",
+    "FeedbackStream": "counter_current",
+    "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective",
+    "Mirror": "mirror",
+    "Modifier": "modifier",
+    "NormalisedMembership": "stream_loss",
+    "OTTT": "ottt",
+    "RandomDelay": "delays",
+    "RandomFeedback": "feedback",
+    "Reconstruction": "stream_loss",
+    "SLTT": "sltt",
+    "SquaredError": "objective",
+    "StepCrossEntropy": "objective",
+    "SummedSoftmax": "objective",
+    "SymmetricFeedback": "feedback",
+    "TwoTapDelay": "delays",
+    "angle": "agreement",
     "chain": "modifier",
-}  # fmt: skip
+    "levels_of": "counter_current",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -57,7 +84,9 @@ __all__ = [
     "Batch",
     "Bounds",
     "ChannelwiseRecursiveLeastSquares",
+    "ClassMembership",
     "CountCrossEntropy",
+    "CounterCurrent",
     "Credit",
     "CreditRule",
     "Deferred",
@@ -66,12 +95,15 @@ __all__ = [
     "DirectFeedback",
     "EProp",
     "EveryPair",
+    "FeedbackStream",
     "HardBounds",
     "InhibitorySTDP",
     "LearnableDelay",
     "MaxCrossEntropy",
+    "Mirror",
     "Modifier",
     "NearestPair",
+    "NormalisedMembership",
     "Oja",
     "Pairing",
     "PowerBounds",
@@ -79,6 +111,7 @@ __all__ = [
     "RandomDelay",
     "RandomFeedback",
     "ReadoutRule",
+    "Reconstruction",
     "RecursiveLeastSquares",
     "RewardModulated",
     "SoftBounds",
@@ -94,5 +127,6 @@ __all__ = [
     "Unbounded",
     "angle",
     "chain",
+    "levels_of",
     "ridge",
 ]

@@ -8,14 +8,15 @@ from torch import Tensor, nn
 
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
+from ..neurons.maps import Unflatten, Upsample
 from .credit import LayeredNetwork, trainable
 from .delays import DelayedDense
 
 __all__ = ["Block", "blocks_of", "own_parameters", "through"]
 
 Block = list[nn.Module]
-"""Connections and all that follows them up to the next: neurons, pooling, dropout... What precedes the first connections belongs
-to the first block."""
+"""Connections and what follows them up to the next: neurons, pooling, dropout... What precedes the first
+connections belongs to the first block, and what spreads a map before connections (`Unflatten`, `Upsample`) to theirs."""
 
 
 def blocks_of(rule: str, network: LayeredNetwork) -> list[Block]:
@@ -29,11 +30,13 @@ def blocks_of(rule: str, network: LayeredNetwork) -> list[Block]:
         if isinstance(layer, Dense | Conv | DelayedDense):
             blocks.append([*before, layer])
             before = []
-        elif blocks:
-            blocks[-1].append(layer)
-        else:
+        elif before or not blocks or isinstance(layer, Unflatten | Upsample):
             before.append(layer)
-    if not blocks:
+        else:
+            blocks[-1].append(layer)
+    if blocks:
+        blocks[-1].extend(before)
+    else:
         raise InvalidValue(f"{rule}: network", "no connections", "at least one layer of connections", "e.g. Dense")
     return blocks
 

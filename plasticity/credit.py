@@ -81,8 +81,8 @@ class LayeredNetwork(Protocol):
 class CreditRule(Protocol):
     """A rule of credit assignment: a frozen dataclass of its constants with these two methods, and two more if it needs them.
 
-        learned(state) -> nn.Module | None    what the rule itself learns: a second network, say; `fit` optimises it too
-        settle(network, state) -> state       called after each step of the optimiser
+    learned(state) -> nn.Module | None    what the rule itself learns: a second network, say; `fit` optimises it too
+    settle(network, state) -> state       called after each step of the optimiser
     """
 
     def init(self, network: LayeredNetwork) -> Any:

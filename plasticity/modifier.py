@@ -1,6 +1,6 @@
 """What changes gradients between a rule and the optimiser, or weights after its step; and how modifiers are chained to a rule.
 
-    rule = chain(CounterCurrent(), Centralise(), Clip(1.0))
+rule = chain(CounterCurrent(), Centralise(), Clip(1.0))
 """
 
 from __future__ import annotations
