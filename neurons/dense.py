@@ -52,7 +52,7 @@ class Dense(Layer):
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("Dense: x", x, self.n_in)
-        current = spike_product(x, self.gain * self.weight)
+        current = spike_product(x, self.weight if self.gain == 1.0 else self.gain * self.weight)
         return current if self.bias is None else current + self.gain * self.bias, None
 
     def extra_repr(self) -> str:

@@ -6,6 +6,7 @@ gradient in place of the batch. Rows are the steps of all samples; columns are u
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,14 +49,17 @@ def words_of(columns: int) -> int:
     return -(-columns // 64)
 
 
-def events_of(x: NDArray[Any], dtype: Any) -> Events:
-    """The events of x (rows, columns), contiguous, of truth values, bytes or floats; values in `dtype`."""
+def events_of(x: NDArray[Any], dtype: Any, *, at_most: float = math.inf) -> Events:
+    """The events of x (rows, columns), contiguous, of truth values, bytes or floats; values in `dtype`.
+
+    Where there are more than `at_most` their values are left out: who asks will take another way.
+    """
     words = np.empty((len(x), words_of(x.shape[1])), np.uint64)
     counts, ones = np.zeros(len(x), np.int64), np.ones(len(x), np.bool_)
     mark = kernel(_mark)
     shared(lambda first, last: mark(x, words, counts, ones, first, last), len(x), least=_ROWS)
     total = int(counts.sum())
-    if ones.all():
+    if ones.all() or total > at_most:
         return Events(words, np.empty(0, dtype), np.empty(0, np.int64), total)
     start, values = np.cumsum(counts) - counts, np.empty(total, dtype)
     pick = kernel(_pick)

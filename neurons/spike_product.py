@@ -41,8 +41,9 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         weights = weight.detach().contiguous().numpy()
-        events = events_of(_rows(x), weights.dtype)
-        ctx.events = None if events.total > DENSE * x.numel() else events
+        most = DENSE * x.numel()
+        events = events_of(_rows(x), weights.dtype, at_most=most)
+        ctx.events = None if events.total > most else events
         ctx.save_for_backward(weight, *((x,) if ctx.events is None else ()))
         if ctx.events is None:
             return _dense(as_input(x, weight), weight)
