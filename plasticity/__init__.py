@@ -21,11 +21,17 @@ from .tsodyks_markram import TsodyksMarkram
 if TYPE_CHECKING:
     from .agreement import angle
     from .backpropagation_through_time import BPTT
+    from .centralise import Centralise
+    from .clip import Clip
     from .credit import Batch, Credit, CreditRule
+    from .dale import Dale, dale_weights
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
+    from .difference_target import DifferenceTarget
     from .direct_feedback import DirectFeedback
     from .eprop import EProp
+    from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
+    from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
@@ -33,12 +39,14 @@ if TYPE_CHECKING:
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
-    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
-    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
-    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
-    "chain": "modifier",
+    "Centralise": "centralise", "Clip": "clip", "CountCrossEntropy": "objective", "Credit": "credit",
+    "CreditRule": "credit", "Dale": "dale", "Delay": "delays", "DelayedDense": "delays",
+    "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback", "EProp": "eprop",
+    "ExponentiatedGradient": "exponentiated_gradient", "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
+    "LearnableDelay": "delays", "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt",
+    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
+    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
+    "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier", "dale_weights": "dale",
 }  # fmt: skip
 
 
@@ -56,16 +64,22 @@ __all__ = [
     "AdaptiveFeedback",
     "Batch",
     "Bounds",
+    "Centralise",
     "ChannelwiseRecursiveLeastSquares",
+    "Clip",
     "CountCrossEntropy",
     "Credit",
     "CreditRule",
+    "Dale",
     "Deferred",
     "Delay",
     "DelayedDense",
+    "DifferenceTarget",
     "DirectFeedback",
     "EProp",
     "EveryPair",
+    "ExponentiatedGradient",
+    "FixedWeightDifferenceTarget",
     "HardBounds",
     "InhibitorySTDP",
     "LearnableDelay",
@@ -94,5 +108,6 @@ __all__ = [
     "Unbounded",
     "angle",
     "chain",
+    "dale_weights",
     "ridge",
 ]
