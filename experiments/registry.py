@@ -24,6 +24,8 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 # name on the command line -> module in this package, or, in tests, the module itself
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
+    "counter-current": "counter_current",
+    "counter-current-spiking": "counter_current_spiking",
     "diehl-cook": "diehl_cook",
     "delays": "delays",
     "digits": "digits",

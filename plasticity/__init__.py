@@ -21,9 +21,9 @@ from .tsodyks_markram import TsodyksMarkram
 if TYPE_CHECKING:
     from .agreement import angle
     from .backpropagation_through_time import BPTT
-    from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .centralise import Centralise
     from .clip import Clip
+    from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .credit import Batch, Credit, CreditRule
     from .dale import Dale, dale_weights
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .eprop import EProp
     from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
-    from .mirror import Mirror
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
+    from .mirror import Mirror
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
@@ -41,47 +41,17 @@ if TYPE_CHECKING:
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "AdaptiveFeedback": "feedback",
-    "BPTT": "backpropagation_through_time",
-    "Batch": "credit",
-    "ClassMembership": "stream_loss",
-    "CountCrossEntropy": "objective",
-    "CounterCurrent": "counter_current",
-    "Credit": "credit",
-    "CreditRule": "credit",
-    "Delay": "delays",
-    "DelayedDense": "delays",
-    "DirectFeedback": "direct_feedback",
-    "EProp": "eprop",
-    "FeedbackStream": "counter_current",
-    "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective",
-    "Mirror": "mirror",
-    "Modifier": "modifier",
-    "NormalisedMembership": "stream_loss",
-    "OTTT": "ottt",
-    "RandomDelay": "delays",
-    "RandomFeedback": "feedback",
-    "Reconstruction": "stream_loss",
-    "SLTT": "sltt",
-    "SquaredError": "objective",
-    "StepCrossEntropy": "objective",
-    "SummedSoftmax": "objective",
-    "SymmetricFeedback": "feedback",
-    "TwoTapDelay": "delays",
-    "angle": "agreement",
-    "chain": "modifier",
-    "levels_of": "counter_current",
-}
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
-    "Centralise": "centralise", "Clip": "clip", "CountCrossEntropy": "objective", "Credit": "credit",
-    "CreditRule": "credit", "Dale": "dale", "Delay": "delays", "DelayedDense": "delays",
-    "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback", "EProp": "eprop",
-    "ExponentiatedGradient": "exponentiated_gradient", "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
-    "LearnableDelay": "delays", "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt",
-    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
-    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
-    "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier", "dale_weights": "dale",
+    "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "CountCrossEntropy": "objective",
+    "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
+    "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
+    "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient", "FeedbackStream": "counter_current",
+    "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective", "Mirror": "mirror", "Modifier": "modifier", "NormalisedMembership": "stream_loss",
+    "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss",
+    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
+    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier",
+    "dale_weights": "dale", "levels_of": "counter_current",
 }  # fmt: skip
 
 
@@ -115,8 +85,8 @@ __all__ = [
     "DirectFeedback",
     "EProp",
     "EveryPair",
-    "FeedbackStream",
     "ExponentiatedGradient",
+    "FeedbackStream",
     "FixedWeightDifferenceTarget",
     "HardBounds",
     "InhibitorySTDP",
@@ -149,7 +119,7 @@ __all__ = [
     "Unbounded",
     "angle",
     "chain",
-    "levels_of",
     "dale_weights",
+    "levels_of",
     "ridge",
 ]

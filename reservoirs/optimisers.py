@@ -28,11 +28,18 @@ class Learner(nn.Module):
 Optimisers = Callable[[Any, int], Sequence[Any]]
 
 
-def adam(learning_rate: float = 1e-3, *, delay_learning_rate: float = 0.1, weight_decay: float = 0.0) -> Optimisers:
+def adam(
+    learning_rate: float = 1e-3,
+    *,
+    delay_learning_rate: float = 0.1,
+    rule_learning_rate: float | None = None,
+    weight_decay: float = 0.0,
+) -> Optimisers:
     """Adam as `fit` takes it, with a step that suits each kind of parameter.
 
     Parameters   learning_rate         of weights; learned parameters of neurons take it times their own size
                  delay_learning_rate   of delays, in steps; without weight decay
+                 rule_learning_rate    of what the rule itself learns, >= 0; 0 freezes it; default: as of weights
                  weight_decay          L2, as torch's Adam has it; of weights only
     Raises       InvalidValue
     Source       Kingma & Ba 2015, arXiv 1412.6980; two rates: Hammouamri et al. 2024, arXiv 2306.17670
@@ -40,18 +47,23 @@ def adam(learning_rate: float = 1e-3, *, delay_learning_rate: float = 0.1, weigh
     for name, value in (("learning_rate", learning_rate), ("delay_learning_rate", delay_learning_rate)):
         if not 0.0 < value < math.inf:
             raise InvalidValue(f"adam: {name}", value, "> 0 and finite")
-    if not 0.0 <= weight_decay < math.inf:
-        raise InvalidValue("adam: weight_decay", weight_decay, ">= 0 and finite")
+    for name, value in (("rule_learning_rate", rule_learning_rate), ("weight_decay", weight_decay)):
+        if value is not None and not 0.0 <= value < math.inf:
+            raise InvalidValue(f"adam: {name}", value, ">= 0 and finite")
 
     def make(network: Learner, epochs: int) -> list[torch.optim.Optimizer]:
         groups = []
         for name, value in network.named_parameters():
-            rate, decay = learning_rate, weight_decay
-            if name.endswith(".delay"):
+            rate: float = learning_rate
+            decay = weight_decay
+            if name.startswith("rule.") and rule_learning_rate is not None:
+                rate = rule_learning_rate
+            elif name.endswith(".delay"):
                 rate, decay = delay_learning_rate, 0.0
             elif ".learned." in name:
                 rate, decay = learning_rate * (float(value.detach().abs().mean()) or 1.0), 0.0
-            groups.append({"params": [value], "lr": rate, "weight_decay": decay})
+            if rate:
+                groups.append({"params": [value], "lr": rate, "weight_decay": decay})
         return [torch.optim.Adam(groups, fused=True)]
 
     return make
