@@ -24,20 +24,24 @@ if TYPE_CHECKING:
     from .credit import Batch, Credit, CreditRule
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
     from .direct_feedback import DirectFeedback
+    from .direct_random_target import DirectRandomTarget
     from .eprop import EProp
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
+    from .feedback_alignment import FeedbackAlignment
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
+    from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
     "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
-    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "LearnableDelay": "delays",
+    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "DirectRandomTarget": "direct_random_target",
+    "EProp": "eprop", "FeedbackAlignment": "feedback_alignment", "LearnableDelay": "delays",
     "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
-    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
+    "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
+    "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
     "chain": "modifier",
 }  # fmt: skip
 
@@ -64,8 +68,10 @@ __all__ = [
     "Delay",
     "DelayedDense",
     "DirectFeedback",
+    "DirectRandomTarget",
     "EProp",
     "EveryPair",
+    "FeedbackAlignment",
     "HardBounds",
     "InhibitorySTDP",
     "LearnableDelay",
@@ -81,6 +87,7 @@ __all__ = [
     "ReadoutRule",
     "RecursiveLeastSquares",
     "RewardModulated",
+    "SignSymmetric",
     "SoftBounds",
     "SquaredError",
     "StepCrossEntropy",
