@@ -29,14 +29,17 @@ if TYPE_CHECKING:
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
     from .difference_target import DifferenceTarget
     from .direct_feedback import DirectFeedback
+    from .direct_random_target import DirectRandomTarget
     from .eprop import EProp
     from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .mirror import Mirror
+    from .feedback_alignment import FeedbackAlignment
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
+    from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
 
@@ -52,6 +55,13 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
     "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier",
     "dale_weights": "dale", "levels_of": "counter_current",
+    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
+    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "DirectRandomTarget": "direct_random_target",
+    "EProp": "eprop", "FeedbackAlignment": "feedback_alignment", "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
+    "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
+    "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
+    "chain": "modifier",
 }  # fmt: skip
 
 
@@ -83,11 +93,13 @@ __all__ = [
     "DelayedDense",
     "DifferenceTarget",
     "DirectFeedback",
+    "DirectRandomTarget",
     "EProp",
     "EveryPair",
     "ExponentiatedGradient",
     "FeedbackStream",
     "FixedWeightDifferenceTarget",
+    "FeedbackAlignment",
     "HardBounds",
     "InhibitorySTDP",
     "LearnableDelay",
@@ -106,6 +118,7 @@ __all__ = [
     "Reconstruction",
     "RecursiveLeastSquares",
     "RewardModulated",
+    "SignSymmetric",
     "SoftBounds",
     "SquaredError",
     "StepCrossEntropy",

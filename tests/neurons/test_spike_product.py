@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import synfire as sf
 from synfire.neurons.dense_product import dense_product
-from synfire.neurons.spike_product import DENSE, spike_product
+from synfire.neurons.spike_product import DENSE, full_product, spike_product
 
 some = settings(deadline=None, max_examples=40)  # the first example compiles
 shapes = st.tuples(
@@ -159,3 +159,12 @@ def test_a_layer_of_connections_adds_its_bias():
         layer.bias += 2.0
     x = spikes((3, 4, 70), 0.1, 8, torch.bool)
     torch.testing.assert_close(layer(x)[0], x.float() @ layer.weight + 2.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_full_product_is_the_matrix_product_in_every_precision(dtype):
+    draw = torch.Generator().manual_seed(0)
+    x, weight = torch.randn((2, 5, 7), generator=draw).to(dtype), torch.randn((4, 7), generator=draw).to(dtype)
+    found = full_product(x, weight.t().requires_grad_())
+    assert not found.requires_grad
+    torch.testing.assert_close(found, x @ weight.t())

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from rate_networks import by_hand, clusters, map_network, rate_batch, tanh_network
 from small_networks import difference, gradients, small_batch, small_network
 
 import synfire as sf
 from synfire.neurons.dense import Conv, Dense
+from synfire.neurons.normalise import Extend
 from synfire.neurons.spiking import Recurrent, Spiking
 
 
@@ -99,3 +101,68 @@ def test_delayed_connections_at_the_end_are_refused_and_not_trained_by_backprop(
     net = sf.feedforward([4, 5, 3], delays=sf.TwoTapDelay(max_delay=3.0))
     with pytest.raises(sf.InvalidValue, match="DelayedDense"):
         sf.DirectFeedback().init(net)
+
+
+def test_on_rate_networks_it_is_the_chain_rule_with_b_error_for_all_that_lies_above():
+    network, batch, rule = tanh_network(), rate_batch(), sf.DirectFeedback(feedback=sf.RandomFeedback(seed=6))
+    matrices = rule.init(network)
+
+    def below(hidden, current_error, error, one_hot):
+        return network.layers[4].gain * error @ matrices[hidden].numpy().T
+
+    found = rule.gradients(network, batch, matrices)
+    assert difference(found.gradients, by_hand(network, batch, below)) < 1e-12
+    exact = sf.BPTT().gradients(network, batch, None)
+    assert torch.equal(found.loss, exact.loss)
+    assert torch.equal(found.scores, exact.scores)
+
+
+@pytest.mark.parametrize("kind", ["rates", "maps", "spikes"])
+def test_one_hidden_block_is_backpropagation_whatever_stands_in_it(kind):
+    """Pooling, normalisation and dropout belong to the block: the error passes them on its way."""
+    network = map_network(two=False, drop=0.4) if kind == "maps" else sf.perceptron([5, 9, 3], bias=True).double()
+    batch = rate_batch(shape=(2, 9, 9)) if kind == "maps" else rate_batch()
+    if kind == "spikes":
+        network, batch = sf.feedforward([6, 7, 3], batch_norm=True, dropout=0.4).double(), small_batch()
+    torch.manual_seed(0)
+    found = gradients(sf.DirectFeedback(feedback=sf.SymmetricFeedback()), network, batch)
+    torch.manual_seed(0)
+    assert difference(found, gradients(sf.BPTT(), network, batch)) < 1e-12
+
+
+def test_maps_of_a_size_that_only_a_batch_tells_get_their_matrices_then():
+    network, batch, rule = map_network(), rate_batch(shape=(2, 9, 9)), sf.DirectFeedback()
+    first = rule.gradients(network, batch, rule.init(network))
+    assert [tuple(matrix.shape) for matrix in first.state] == [(3 * 4 * 4, 3), (4, 3)]
+    again = rule.gradients(network, batch, first.state)
+    assert difference(again.gradients, first.gradients) == 0.0
+    assert list(first.gradients) == [name for name, _ in network.named_parameters()]
+
+
+def test_frozen_readouts_and_frozen_blocks_are_passed_by():
+    network, batch, rule = tanh_network(), rate_batch(), sf.DirectFeedback()
+    expected = gradients(rule, network, batch)
+    for k in (0, 4):
+        network.layers[k].requires_grad_(False)
+    found = gradients(rule, network, batch)
+    assert list(found) == ["layers.2.weight", "layers.2.bias"]
+    assert all(torch.equal(found[name], expected[name]) for name in found)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rate_networks_align_with_feedback_too(seed):
+    batch, rule = clusters(), sf.DirectFeedback(feedback=sf.RandomFeedback(seed=seed))
+    network = sf.perceptron([20, 40, 40, 5], seed=seed)
+    fitted = sf.fit(network, rule, batch, epochs=20, batch=50, optimisers=sf.sgd(0.2), progress=False)
+    exact = sf.BPTT().gradients(fitted.network, batch, None).gradients
+    apart = sf.angle(rule.gradients(fitted.network, batch, fitted.state).gradients, exact).by_parameter
+    assert apart["layers.0.weight"] < 85.0
+    assert apart["layers.2.weight"] < 75.0
+    assert fitted.history.train_loss[-1] < 0.2 * fitted.history.train_loss[0]
+
+
+def test_a_hidden_block_that_ends_before_the_output_is_refused():
+    layers = [Dense(6, 4, gain=200.0), Spiking(4, sf.LIF()), Dense(4, 4), Spiking(4, sf.LIF()), Extend(5), Dense(4, 3)]
+    network = sf.Feedforward(layers).double()
+    with pytest.raises(sf.InvalidValue, match=r"hidden block 0: .*80 steps.*got '75 steps'"):
+        gradients(sf.DirectFeedback(), network, small_batch())
