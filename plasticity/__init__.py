@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from .eprop import EProp
     from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
+    from .feedback_alignment import FeedbackAlignment
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .mirror import Mirror
-    from .feedback_alignment import FeedbackAlignment
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
@@ -48,20 +48,14 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "CountCrossEntropy": "objective",
     "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
     "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
-    "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient", "FeedbackStream": "counter_current",
+    "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient",
+    "FeedbackAlignment": "feedback_alignment", "FeedbackStream": "counter_current",
     "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "LearnableDelay": "delays",
     "MaxCrossEntropy": "objective", "Mirror": "mirror", "Modifier": "modifier", "NormalisedMembership": "stream_loss",
     "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss",
-    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
-    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier",
-    "dale_weights": "dale", "levels_of": "counter_current",
-    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
-    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "DirectRandomTarget": "direct_random_target",
-    "EProp": "eprop", "FeedbackAlignment": "feedback_alignment", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
     "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
     "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
-    "chain": "modifier",
+    "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
 }  # fmt: skip
 
 
@@ -97,9 +91,9 @@ __all__ = [
     "EProp",
     "EveryPair",
     "ExponentiatedGradient",
+    "FeedbackAlignment",
     "FeedbackStream",
     "FixedWeightDifferenceTarget",
-    "FeedbackAlignment",
     "HardBounds",
     "InhibitorySTDP",
     "LearnableDelay",

@@ -47,15 +47,14 @@ def adam(
     for name, value in (("learning_rate", learning_rate), ("delay_learning_rate", delay_learning_rate)):
         if not 0.0 < value < math.inf:
             raise InvalidValue(f"adam: {name}", value, "> 0 and finite")
-    for name, value in (("rule_learning_rate", rule_learning_rate), ("weight_decay", weight_decay)):
-        if value is not None and not 0.0 <= value < math.inf:
-            raise InvalidValue(f"adam: {name}", value, ">= 0 and finite")
+    for name, rate in (("rule_learning_rate", rule_learning_rate), ("weight_decay", weight_decay)):
+        if rate is not None and not 0.0 <= rate < math.inf:
+            raise InvalidValue(f"adam: {name}", rate, ">= 0 and finite")
 
     def make(network: Learner, epochs: int) -> list[torch.optim.Optimizer]:
         groups = []
         for name, value in network.named_parameters():
-            rate: float = learning_rate
-            decay = weight_decay
+            rate, decay = learning_rate, weight_decay
             if name.startswith("rule.") and rule_learning_rate is not None:
                 rate = rule_learning_rate
             elif name.endswith(".delay"):
