@@ -97,16 +97,16 @@ PRESETS = {
 }
 
 
-def hidden_of(config: Config) -> tuple[int, ...]:
-    """Widths of the hidden layers: the config's own, or the paper's for its data."""
-    return config.hidden or ((1024,) * 3 if config.dataset.startswith("cifar") else (256,) * 5)
+def hidden_of(dataset: str, hidden: tuple[int, ...]) -> tuple[int, ...]:
+    """Widths of the hidden layers: those given, or the paper's for these images."""
+    return hidden or ((1024,) * 3 if dataset.startswith("cifar") else (256,) * 5)
 
 
 def trial(name: str, setting: int, epochs: int, config: Config, seed: int) -> dict[str, Any]:
     """One training; of counter-current learning also how alike its streams are."""
     measures = (alikeness,) if name == "ccl" else ()
     return contest(
-        name, setting, config.dataset, hidden_of(config), epochs, config.batch, config.train_size, seed, measures
+        name, setting, config.dataset, hidden_of(config.dataset, config.hidden), epochs, config.batch, config.train_size, seed, measures
     )
 
 

@@ -25,6 +25,7 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
     "counter-current": "counter_current",
+    "counter-current-rates": "counter_current_rates",
     "counter-current-spiking": "counter_current_spiking",
     "diehl-cook": "diehl_cook",
     "delays": "delays",
