@@ -106,7 +106,15 @@ def trial(name: str, setting: int, epochs: int, config: Config, seed: int) -> di
     """One training; of counter-current learning also how alike its streams are."""
     measures = (alikeness,) if name == "ccl" else ()
     return contest(
-        name, setting, config.dataset, hidden_of(config.dataset, config.hidden), epochs, config.batch, config.train_size, seed, measures
+        name,
+        setting,
+        config.dataset,
+        hidden_of(config.dataset, config.hidden),
+        epochs,
+        config.batch,
+        config.train_size,
+        seed,
+        measures,
     )
 
 
