@@ -44,7 +44,7 @@ def test_an_activation_of_ones_own_trains():
 
 @pytest.mark.parametrize("wrong", [3, "tanh", sf.Tanh])
 def test_what_is_no_activation_is_refused(wrong):
-    with pytest.raises(sf.InvalidValue, match="Rate.activation"):
+    with pytest.raises(sf.InvalidValue, match=r"Rate\.activation"):
         sf.Rate(wrong)
 
 
