@@ -26,19 +26,23 @@ if TYPE_CHECKING:
     from .direct_feedback import DirectFeedback
     from .eprop import EProp
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
+    from .forward_forward import ForwardForward
+    from .incremental_predictive_coding import IncrementalPredictiveCoding
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
+    from .predictive_coding import PredictiveCoding
     from .sltt import SLTT
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
     "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
-    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "SLTT": "sltt", "SquaredError": "objective", "StepCrossEntropy": "objective", "SummedSoftmax": "objective",
-    "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
-    "chain": "modifier",
+    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "ForwardForward": "forward_forward",
+    "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "PredictiveCoding": "predictive_coding",
+    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
+    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays",
+    "angle": "agreement", "chain": "modifier",
 }  # fmt: skip
 
 
@@ -66,7 +70,9 @@ __all__ = [
     "DirectFeedback",
     "EProp",
     "EveryPair",
+    "ForwardForward",
     "HardBounds",
+    "IncrementalPredictiveCoding",
     "InhibitorySTDP",
     "LearnableDelay",
     "MaxCrossEntropy",
@@ -76,6 +82,7 @@ __all__ = [
     "Pairing",
     "PowerBounds",
     "PredictionGated",
+    "PredictiveCoding",
     "RandomDelay",
     "RandomFeedback",
     "ReadoutRule",
