@@ -44,8 +44,9 @@ class IncrementalPredictiveCoding:
 
     def __post_init__(self) -> None:
         check_settling("IncrementalPredictiveCoding", self.steps, self.rate)
-        if isinstance(self.learning_rate, bool) or not 0.0 <= self.learning_rate < float("inf"):
-            raise InvalidValue("IncrementalPredictiveCoding.learning_rate", self.learning_rate, ">= 0 and finite")
+        rate = self.learning_rate
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.0 <= rate < float("inf"):
+            raise InvalidValue("IncrementalPredictiveCoding.learning_rate", rate, ">= 0 and finite")
 
     def init(self, network: LayeredNetwork) -> None:
         sections_of("IncrementalPredictiveCoding", network)
@@ -64,6 +65,6 @@ class IncrementalPredictiveCoding:
             values = moved(values, slopes[: len(values)], self.rate)
             with torch.no_grad():
                 for (name, weight), slope in zip(weights.items(), slopes[len(values) :], strict=True):
-                    total[name] += slope / samples  # not the difference of weights, which would lose digits
-                    weight -= self.learning_rate / samples * slope
+                    total[name].add_(slope, alpha=1.0 / samples)  # a difference of weights would lose digits
+                    weight.sub_(slope, alpha=self.learning_rate / samples)
         return Credit(loss, scores, total, None)
