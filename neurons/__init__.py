@@ -34,6 +34,7 @@ from .synapse import Delta, Exponential, Synapse
 
 if TYPE_CHECKING:
     from .dense import Conv, Dense
+    from .goodness import Goodness
     from .layer import Layer
     from .maps import MaxPool, Unflatten, Upsample
     from .normalise import BatchNorm, Count, Dropout, Extend, Flatten
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
 
 _LAYERS = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "Activation": "rate", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense",
-    "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "Flatten": "normalise", "Layer": "layer", "MaxPool": "maps",
-    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate", "Spiking": "spiking", "Tanh": "rate",
-    "Unflatten": "maps", "Upsample": "maps", "spike": "spiking",
+    "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "Flatten": "normalise", "Goodness": "goodness",
+    "Layer": "layer", "MaxPool": "maps", "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate",
+    "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "spike": "spiking",
 }  # fmt: skip
 
 
@@ -81,6 +82,7 @@ __all__ = [
     "Flatten",
     "Gaussian",
     "GaussianNoise",
+    "Goodness",
     "HodgkinHuxley",
     "InvalidValue",
     "Izhikevich",

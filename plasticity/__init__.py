@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
     from .sign_symmetric import SignSymmetric
+    from .forward_forward import ForwardForward
+    from .incremental_predictive_coding import IncrementalPredictiveCoding
+    from .modifier import Modifier, chain
+    from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+    from .ottt import OTTT
+    from .predictive_coding import PredictiveCoding
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
 
@@ -56,6 +62,13 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
     "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
     "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
+    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
+    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "ForwardForward": "forward_forward",
+    "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
+    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "PredictiveCoding": "predictive_coding",
+    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
+    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays",
+    "angle": "agreement", "chain": "modifier",
 }  # fmt: skip
 
 
@@ -94,7 +107,9 @@ __all__ = [
     "FeedbackAlignment",
     "FeedbackStream",
     "FixedWeightDifferenceTarget",
+    "ForwardForward",
     "HardBounds",
+    "IncrementalPredictiveCoding",
     "InhibitorySTDP",
     "LearnableDelay",
     "MaxCrossEntropy",
@@ -106,6 +121,7 @@ __all__ = [
     "Pairing",
     "PowerBounds",
     "PredictionGated",
+    "PredictiveCoding",
     "RandomDelay",
     "RandomFeedback",
     "ReadoutRule",

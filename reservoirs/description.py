@@ -19,6 +19,7 @@ from torch import Tensor
 from .. import neurons
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue, UnknownName
+from ..neurons.goodness import Goodness
 from ..neurons.layer import Layer
 from ..neurons.maps import MaxPool, Unflatten, Upsample
 from ..neurons.model import Neuron
@@ -43,6 +44,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
     Dropout: "probability",
     Extend: "steps",
     Flatten: "",
+    Goodness: "sizes classes strength",
     MaxPool: "factor",
     Membrane: "n neuron dt learn",
     Rate: "activation",
@@ -98,7 +100,7 @@ def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         tensors[name] = torch.from_numpy(value.copy())
         return {"tensor": name}
-    if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
+    if isinstance(value, tuple | list) and all(isinstance(each, str | int) for each in value):
         return list(value)
     if isinstance(value, bool | int | float | str):
         return value
@@ -156,5 +158,7 @@ def _shapes(kind: type[Layer], made: Described) -> dict[str, tuple[int, ...]]:
         return {"weight": (made["channels_out"], made["channels_in"], made["kernel"], made["kernel"])}
     if issubclass(kind, BatchNorm):
         return {"norm.weight": (made["n"],)}
+    if issubclass(kind, Goodness):
+        return {f"layers.{k}.weight": (n, made["sizes"][k + 1]) for k, n in enumerate(made["sizes"][:-1])}
     found: dict[str, tuple[int, ...]] = {f"learned.{field}": (made["n"],) for field in made.get("learn", ())}
     return found | ({"weight": (made["n"], made["n"])} if issubclass(kind, Recurrent) else {})
