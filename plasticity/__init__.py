@@ -35,17 +35,14 @@ if TYPE_CHECKING:
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .feedback_alignment import FeedbackAlignment
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
+    from .forward_forward import ForwardForward
+    from .incremental_predictive_coding import IncrementalPredictiveCoding
     from .mirror import Mirror
     from .modifier import Modifier, chain
     from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
     from .ottt import OTTT
-    from .sign_symmetric import SignSymmetric
-    from .forward_forward import ForwardForward
-    from .incremental_predictive_coding import IncrementalPredictiveCoding
-    from .modifier import Modifier, chain
-    from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
-    from .ottt import OTTT
     from .predictive_coding import PredictiveCoding
+    from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
 
@@ -56,19 +53,14 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
     "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient",
     "FeedbackAlignment": "feedback_alignment", "FeedbackStream": "counter_current",
-    "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Mirror": "mirror", "Modifier": "modifier", "NormalisedMembership": "stream_loss",
-    "OTTT": "ottt", "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss",
-    "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
-    "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "angle": "agreement",
-    "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
-    "CountCrossEntropy": "objective", "Credit": "credit", "CreditRule": "credit", "Delay": "delays",
-    "DelayedDense": "delays", "DirectFeedback": "direct_feedback", "EProp": "eprop", "ForwardForward": "forward_forward",
+    "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "ForwardForward": "forward_forward",
     "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt", "PredictiveCoding": "predictive_coding",
-    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
-    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays",
-    "angle": "agreement", "chain": "modifier",
+    "MaxCrossEntropy": "objective", "Mirror": "mirror", "Modifier": "modifier", "NormalisedMembership": "stream_loss",
+    "OTTT": "ottt", "PredictiveCoding": "predictive_coding", "RandomDelay": "delays", "RandomFeedback": "feedback",
+    "Reconstruction": "stream_loss", "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective",
+    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
+    "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier", "dale_weights": "dale",
+    "levels_of": "counter_current",
 }  # fmt: skip
 
 
