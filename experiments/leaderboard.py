@@ -16,7 +16,7 @@ from typing import Any
 from .results import load
 from .tables import Table, in_columns
 
-__all__ = ["boards", "leaderboard", "main", "tables"]
+__all__ = ["boards", "main", "ranking", "tables"]
 
 HEAD = (
     "rule", "name", "accuracy (%)", "low", "high", "behind backprop", "s per epoch", "MB", "M MACs per sample", "angle",
@@ -34,7 +34,7 @@ def boards(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def leaderboard(record: Any, prefix: str = "") -> Table:
+def ranking(record: Any, prefix: str = "") -> Table:
     """Rows for the rules of one board, those whose training failed last. Low and high: 95 % interval over seeds."""
     rows = []
     for rule in record.config["rules"]:
@@ -53,7 +53,7 @@ def leaderboard(record: Any, prefix: str = "") -> Table:
 
 def tables(record: Any) -> dict[str, Table]:
     """The leaderboard of each data set and network, by name."""
-    return {f"{prefix}leaderboard": leaderboard(record, prefix) for prefix in boards(record.config)}
+    return {f"{prefix}leaderboard": ranking(record, prefix) for prefix in boards(record.config)}
 
 
 def main(path: Path) -> str:

@@ -176,7 +176,7 @@ def run(config: Config, record: Any) -> None:
             cost = priced[f"cost/{place}"]
             record.metric(f"{prefix}macs.{rule}", cost[f"macs/{rule}"], note="multiply-accumulates per sample and step")
             record.cost(f"{prefix}epoch_s.{rule}", [each["cost/epoch_s"] for each in trials[rule]], "training alone")
-            record.cost(f"{prefix}step_mb.{rule}", cost[f"cost/mb_{rule}"], "memory that a training step adds")
+            record.cost(f"{prefix}step_mb.{rule}", cost[f"cost/mb_{rule}"], "memory that training on a batch adds")
         _check(record, prefix, accuracy)
 
 

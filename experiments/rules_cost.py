@@ -2,9 +2,9 @@ r"""What a training step of each contender costs: multiply-accumulates, counted,
 
     python -m synfire.experiments.rules_cost '{"settings": {"backprop": 0, "pc": 2}, "sizes": [784, 256, 10], "batch": 64}'
 
-prints {"backprop": MB, "pc": MB}: the highest resident set during a step less what it was before network, rule and optimiser
-were made. It counts weights, what the rule keeps and learns, gradients, the optimiser's state and activities; not libraries
-or data.
+prints {"backprop": MB, "pc": MB}: the highest resident set in training on one batch less what it was before network, rule and
+optimiser were made. It counts weights and the copies that `fit` keeps of them, what the rule keeps and learns, gradients, the
+optimiser's state and activities; not libraries or data.
 """
 
 from __future__ import annotations
@@ -114,24 +114,13 @@ def _batch(sizes: Sequence[int], batch: int) -> tuple[Any, Any]:
 
 
 def _step(name: str, setting: int, sizes: Sequence[int], batch: int, given: tuple[Any, Any] | None = None) -> None:
-    """Network, rule and optimiser made, and one step of them, as `fit` takes it."""
-    import torch
-
-    from ..plasticity.credit import Batch, learned_by, settle
-    from ..reservoirs.optimisers import Learner
+    """Network, rule and optimiser made, and one batch of training."""
+    from ..reservoirs import fit
 
     contender = CONTENDERS[name]
-    trainee = contender.build(sizes, 0, contender.settings[setting])
-    state = trainee.rule.init(trainee.network)
-    learner = Learner(trainee.network, learned_by(trainee.rule, state))
-    optimising = trainee.optimisers(learner, 1)
-    credit = trainee.rule.gradients(trainee.network, Batch(*(given or _batch(sizes, batch))), state)
-    for weights_name, weights in learner.named_parameters():
-        weights.grad = credit.gradients.get(weights_name)
-    for each in optimising:
-        if isinstance(each, torch.optim.Optimizer):
-            each.step()
-    settle(trainee.rule, trainee.network, credit.state)
+    made = contender.build(sizes, 0, contender.settings[setting])
+    samples = given or _batch(sizes, batch)
+    fit(made.network, made.rule, samples, epochs=1, batch=batch, optimisers=made.optimisers, progress=False)
 
 
 def _resident(which: str) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .leaderboard import boards, leaderboard
+from .leaderboard import boards, ranking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ def figures(record: Any) -> dict[str, Figure]:
     """Accuracy, sorted; the angle to backprop over training; accuracy against multiply-accumulates."""
     made = {}
     for prefix in boards(record.config):
-        rows = leaderboard(record, prefix).rows
+        rows = ranking(record, prefix).rows
         order = [row[0] for row in rows if np.isfinite(row[2])]
         made[f"{prefix}accuracy"] = _accuracy(record, prefix, order)
         made[f"{prefix}angle"] = _angle(record, prefix, order)
