@@ -44,7 +44,9 @@ class Contender:
 
 BACKWARD = ((0.05,), (0.1,), (0.2,), (0.4,), (0.8,))  # the paper's range of rates, by factors of two
 LOCAL = ((0.2,), (0.5,), (1.0,), (1.5,), (2.0,))  # the paper's own grid for counter-current learning
-CLIP = 1.0  # largest norm of a gradient; of the paper's two, and for all contenders but those said
+READOUT = ((0.2,), (0.4,), (0.8,), (1.6,), (3.2,))  # a readout alone bears larger steps, and is the control: not to be held back
+CLIP = 1.0  # largest norm of a gradient; of the paper's two, and for all contenders but forward-forward
+VALUES = 0.3  # rate of their values in the incremental kind, which has two rates besides
 SETTLING = 8  # steps of predictive coding for a batch, both kinds: more than hidden layers of any network here
 
 
@@ -120,12 +122,11 @@ def _predictive_coding(sizes: Sequence[int], seed: int, setting: tuple[float, ..
 
 
 def _incremental(sizes: Sequence[int], seed: int, setting: tuple[float, ...]) -> Trainee:
-    """Without clipping, which would take other steps than those that the rule has made already."""
+    """With the step of the others, clipped: the source's own, as large as what the weights did meanwhile, diverges or is slow."""
     from ..plasticity import IncrementalPredictiveCoding
-    from ..reservoirs import sgd
 
-    rule = IncrementalPredictiveCoding(steps=SETTLING, learning_rate=setting[0], rate=setting[1])
-    return Trainee(_tanh(sizes, seed), rule, sgd(setting[0]))
+    rule = IncrementalPredictiveCoding(steps=SETTLING, rate=VALUES, learning_rate=setting[1])
+    return _on_tanh(rule, sizes, seed, setting[0])
 
 
 def _forward_forward(sizes: Sequence[int], seed: int, setting: tuple[float, ...]) -> Trainee:
@@ -203,41 +204,41 @@ CONTENDERS: dict[str, Contender] = {
     ),
     "drtp": Contender(
         label="direct random target projection", build=_random_target, second="scale of the random targets",
-        settings=((0.1, 0.1), (0.1, 0.3), (0.3, 0.1), (0.3, 0.3), (0.3, 1.0)),
+        settings=((0.3, 0.3), (0.6, 0.3), (1.0, 0.3), (1.0, 1.0), (2.0, 1.0)),
         source="Frenkel et al. 2021, doi:10.3389/fnins.2021.629892",
     ),
     "dtp": Contender(
         label="difference target propagation", build=_difference_target, second="learning rate of the inverses",
-        settings=((0.05, 0.1), (0.1, 0.01), (0.1, 0.1), (0.2, 0.1), (0.4, 0.1)),
+        settings=((0.1, 0.1), (0.2, 0.01), (0.2, 0.1), (0.2, 0.5), (0.4, 0.1)),
         source="Lee et al. 2015, arXiv 1412.7525",
     ),
     "fw_dtp": Contender(
         label="fixed-weight difference targets", build=_fixed_weight_target, second="step to the target",
-        settings=((0.1, 0.1), (0.2, 0.1), (0.4, 0.01), (0.4, 0.1), (0.4, 1.0)),
+        settings=((0.1, 0.1), (0.2, 0.01), (0.2, 0.1), (0.2, 1.0), (0.4, 0.1)),
         source="Shibuya et al. 2023, arXiv 2212.10352",
     ),
     "pc": Contender(
         label="predictive coding", build=_predictive_coding, second="rate of the values",
-        settings=((0.1, 0.1), (0.2, 0.1), (0.1, 0.3), (0.2, 0.3), (0.4, 0.3)),
+        settings=((0.1, 0.3), (0.2, 0.1), (0.2, 0.3), (0.2, 0.5), (0.4, 0.3)),
         source="Whittington & Bogacz 2017, doi:10.1162/NECO_a_00949",
     ),
     "ipc": Contender(
-        label="incremental predictive coding", build=_incremental, second="rate of the values",
-        settings=((0.01, 0.3), (0.03, 0.1), (0.03, 0.3), (0.03, 0.5), (0.1, 0.3)),
+        label="incremental predictive coding", build=_incremental, second="learning rate within a batch",
+        settings=((0.1, 0.001), (0.1, 0.003), (0.2, 0.001), (0.2, 0.003), (0.4, 0.001)),
         source="Salvatori et al. 2024, arXiv 2212.00720",
     ),
     "ff": Contender(
         label="forward-forward", build=_forward_forward, second="threshold of goodness", optimiser="adam",
-        settings=((3e-4, 2.0), (1e-3, 0.5), (1e-3, 2.0), (3e-3, 2.0), (1e-2, 2.0)),
+        settings=((3e-4, 0.5), (1e-3, 0.2), (1e-3, 0.5), (1e-3, 1.0), (3e-3, 0.5)),
         source="Hinton 2022, arXiv 2212.13345",
     ),
     "eg": Contender(
-        label="backprop, exponentiated gradient", build=_exponentiated, settings=((0.5,), (1.0,), (2.0,), (5.0,), (10.0,)),
+        label="backprop, exponentiated gradient", build=_exponentiated, settings=((2.0,), (5.0,), (10.0,), (20.0,), (50.0,)),
         source="Cornford et al. 2024, doi:10.1101/2024.10.25.620272",
     ),
     "dale": Contender(
         label="backprop, clamped to its signs", build=_sign_constrained, settings=BACKWARD,
         source="Song et al. 2016, doi:10.1371/journal.pcbi.1004792",
     ),
-    "frozen": Contender(label="readout of frozen random features", build=_frozen_features, settings=BACKWARD),
+    "frozen": Contender(label="readout of frozen random features", build=_frozen_features, settings=READOUT),
 }  # fmt: skip

@@ -50,9 +50,8 @@ def macs(name: str, setting: int, sizes: Sequence[int], batch: int) -> float:
 
     from ..plasticity import Batch
 
-    class Counter(
-        TorchDispatchMode
-    ):  # FlopCounterMode hooks modules too, and then refuses a leaf that asks for a gradient
+    # as torch's FlopCounterMode, which hooks modules too and then refuses a leaf that asks for a gradient
+    class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         flops = 0
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -65,10 +64,9 @@ def macs(name: str, setting: int, sizes: Sequence[int], batch: int) -> float:
     trainee = contender.build(sizes, 0, contender.settings[setting])
     network = trainee.network.to(torch.bfloat16)
     state = trainee.rule.init(network)
-    given = Batch(
-        *(part.to(kind) for part, kind in zip(_batch(sizes, batch), (torch.bfloat16, torch.int64), strict=True))
-    )
-    with Counter() as counter:
+    x, target = _batch(sizes, batch)
+    given = Batch(x.to(torch.bfloat16), target)
+    with Counter() as counter:  # type: ignore[no-untyped-call]
         trainee.rule.gradients(network, given, state)
     return counter.flops / 2 / batch
 
