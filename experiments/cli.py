@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--json", action="store_true", help="as one JSON object")
     verb.set_defaults(verb=_show)
 
-    verb = verbs.add_parser("plot", help="draw the figures of a result")
+    verb = verbs.add_parser("plot", help="draw the figures of a result, and write its tables")
     verb.add_argument("file", type=Path, help="a result")
     verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures; default: beside the result")
     verb.set_defaults(verb=_plot)
@@ -197,9 +197,10 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _to_the_end(run: Any) -> int:
     """Run or resume, draw, and print the tables, the figures' paths and, as the last line, the result's path."""
-    from .execute import draw
+    from .execute import draw, tabulate
     from .results import load
     from .table import as_text
+    from .tables import in_columns
 
     records: list[Any] = []
 
@@ -221,12 +222,15 @@ def _to_the_end(run: Any) -> int:
         raise
     print(as_text(load(result), config=False))
     try:
-        figures = draw(result)
+        made, written = tabulate(result)
+        for name, table in made.items():
+            print(f"\n{name}\n{in_columns(table)}")
+        written += draw(result)
     except BaseException:
         _say(f"the result is safe, but its figures could not be drawn; try again with: synfire plot {result}")
         raise
-    for figure in figures:
-        print(figure)
+    for path in written:
+        print(path)
     print(result)
     return 0
 
@@ -294,9 +298,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _plot(arguments: argparse.Namespace) -> int:
-    from .execute import draw
+    from .execute import draw, tabulate
 
-    for path in draw(arguments.file, arguments.out):
+    for path in [*tabulate(arguments.file, arguments.out)[1], *draw(arguments.file, arguments.out)]:
         print(path)
     return 0
 

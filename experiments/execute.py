@@ -1,4 +1,4 @@
-"""Run an experiment into a result, continue an unfinished one, and draw figures: what the command line calls."""
+"""Run an experiment into a result, continue an unfinished one, draw figures, write tables: what the command line calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .provenance import as_config, as_plain, commit, versions
 from .record import Record
 from .registry import experiment
 from .results import load
+from .tables import Table, as_csv, as_markdown
 
-__all__ = ["draw", "finished", "resume", "start"]
+__all__ = ["draw", "finished", "resume", "start", "tabulate"]
 
 DOTS_PER_INCH = 150
 # Told where the result will be and how many finished tasks are kept already, before anything runs.
@@ -99,6 +100,23 @@ def draw(path: Path, folder: Path | None = None) -> list[Path]:
             write_whole(target, drawn.getvalue())
         paths.append(target)
     return paths
+
+
+def tabulate(path: Path, folder: Path | None = None) -> tuple[dict[str, Table], list[Path]]:
+    """The result's tables, if its experiment makes any, by name, and where they were written, as Markdown and as CSV.
+
+    Raises       as `draw`
+    """
+    record = load(path)
+    made: dict[str, Table] = getattr(experiment(record.experiment), "tables", lambda _: {})(record)
+    into, paths = folder or path.parent, []
+    for name, each in made.items():
+        for ending, text in (("md", as_markdown(each) + "\n"), ("csv", as_csv(each))):
+            paths.append(into / f"{path.stem}-{name}.{ending}")
+            with explained(paths[-1]):
+                into.mkdir(parents=True, exist_ok=True)
+                write_whole(paths[-1], text.encode())
+    return made, paths
 
 
 def _checked_seed(seed: int) -> int:

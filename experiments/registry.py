@@ -7,6 +7,7 @@ An experiment is a module with
     PRESETS                 {"smoke": Config, "laptop": Config, "paper": Config}
     run(config, record)     computes, writes everything to the `Record`; draws nothing
     figures(record)         draws from the `LoadedRecord` alone; {name: matplotlib Figure}; computes nothing
+    tables(record)          likewise, if it has any: {name: Table}, printed after a run and written beside the figures
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ EXPERIMENTS: dict[str, Any] = {
     "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",
     "polychronization": "polychronization",
+    "rules": "rules",
     "snn-training": "snn_training",
     "song-abbott": "song_abbott",
     "vogels-abbott": "vogels_abbott",

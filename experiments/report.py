@@ -18,6 +18,7 @@ from .markdown import replaced, table
 from .provenance import as_plain
 from .registry import experiment
 from .results import LoadedRecord, load
+from .tables import Table, as_markdown
 
 __all__ = ["report", "write"]
 
@@ -25,6 +26,9 @@ __all__ = ["report", "write"]
 def report(record: LoadedRecord, figures: dict[str, str]) -> str:
     """Markdown; `figures` says under which path each figure lies."""
     parts = [_made(record), *(f"![{name.replace('_', ' ')}]({path})" for name, path in figures.items())]
+    made: dict[str, Table] = getattr(experiment(record.experiment), "tables", lambda _: {})(record)
+    for name, each in made.items():
+        parts += [f"### {name.replace('_', ' ').capitalize()}", as_markdown(each)]
     if record.checks:
         rows = [[f"`{name}`", c["claim"], "yes" if c["holds"] else "**no**", c["detail"]] for name, c in record.checks.items()]
         parts += ["### What holds", table(["check", "claim", "holds", "found"], rows)]
