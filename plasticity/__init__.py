@@ -29,10 +29,18 @@ if TYPE_CHECKING:
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .mirror import Mirror
     from .modifier import Modifier, chain
-    from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+    from .objective import (
+        CountCrossEntropy,
+        MaxCrossEntropy,
+        MeanSquaredError,
+        SquaredError,
+        StepCrossEntropy,
+        SummedSoftmax,
+    )
     from .ottt import OTTT
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
+    from .warm_up import WarmUp
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback",
@@ -50,6 +58,7 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "FeedbackStream": "counter_current",
     "LearnableDelay": "delays",
     "MaxCrossEntropy": "objective",
+    "MeanSquaredError": "objective",
     "Mirror": "mirror",
     "Modifier": "modifier",
     "NormalisedMembership": "stream_loss",
@@ -63,6 +72,7 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "SummedSoftmax": "objective",
     "SymmetricFeedback": "feedback",
     "TwoTapDelay": "delays",
+    "WarmUp": "warm_up",
     "angle": "agreement",
     "chain": "modifier",
     "levels_of": "counter_current",
@@ -100,6 +110,7 @@ __all__ = [
     "InhibitorySTDP",
     "LearnableDelay",
     "MaxCrossEntropy",
+    "MeanSquaredError",
     "Mirror",
     "Modifier",
     "NearestPair",
@@ -125,6 +136,7 @@ __all__ = [
     "TsodyksMarkram",
     "TwoTapDelay",
     "Unbounded",
+    "WarmUp",
     "angle",
     "chain",
     "levels_of",
