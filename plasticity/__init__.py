@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from .agreement import angle
     from .backpropagation_through_time import BPTT
     from .counter_current import CounterCurrent, FeedbackStream, levels_of
+    from .centralise import Centralise
+    from .clip import Clip
     from .credit import Batch, Credit, CreditRule
+    from .dale import Dale, dale_weights
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
+    from .difference_target import DifferenceTarget
     from .direct_feedback import DirectFeedback
     from .eprop import EProp
+    from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .mirror import Mirror
+    from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .modifier import Modifier, chain
     from .objective import (
         CountCrossEntropy,
@@ -77,6 +83,16 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "chain": "modifier",
     "levels_of": "counter_current",
 }
+    "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
+    "Centralise": "centralise", "Clip": "clip", "CountCrossEntropy": "objective", "Credit": "credit",
+    "CreditRule": "credit", "Dale": "dale", "Delay": "delays", "DelayedDense": "delays",
+    "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback", "EProp": "eprop",
+    "ExponentiatedGradient": "exponentiated_gradient", "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
+    "LearnableDelay": "delays", "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt",
+    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
+    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
+    "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier", "dale_weights": "dale",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -93,19 +109,25 @@ __all__ = [
     "AdaptiveFeedback",
     "Batch",
     "Bounds",
+    "Centralise",
     "ChannelwiseRecursiveLeastSquares",
     "ClassMembership",
+    "Clip",
     "CountCrossEntropy",
     "CounterCurrent",
     "Credit",
     "CreditRule",
+    "Dale",
     "Deferred",
     "Delay",
     "DelayedDense",
+    "DifferenceTarget",
     "DirectFeedback",
     "EProp",
     "EveryPair",
     "FeedbackStream",
+    "ExponentiatedGradient",
+    "FixedWeightDifferenceTarget",
     "HardBounds",
     "InhibitorySTDP",
     "LearnableDelay",
@@ -140,5 +162,6 @@ __all__ = [
     "angle",
     "chain",
     "levels_of",
+    "dale_weights",
     "ridge",
 ]
