@@ -24,6 +24,8 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 # name on the command line -> module in this package, or, in tests, the module itself
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
+    "counter-current-autoencoder": "counter_current_autoencoder",
+    "counter-current-cnn": "counter_current_cnn",
     "diehl-cook": "diehl_cook",
     "delays": "delays",
     "digits": "digits",

@@ -46,7 +46,8 @@ class BatchNorm(Layer):
             check_sequence("BatchNorm: x", x)
         else:
             check_features("BatchNorm: x", x, self.n)
-        given = as_input(x, self.norm.running_mean).flatten(0, 1)
+        mean: Any = self.norm.running_mean  # torch types it as one that may be missing
+        given = as_input(x, mean).flatten(0, 1)
         made: Tensor = self.norm(given.flatten(2) if x.ndim == 5 else given).view(x.shape)
         return made if self.gain == 1.0 else made * self.gain, None
 

@@ -21,9 +21,9 @@ from .tsodyks_markram import TsodyksMarkram
 if TYPE_CHECKING:
     from .agreement import angle
     from .backpropagation_through_time import BPTT
-    from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .centralise import Centralise
     from .clip import Clip
+    from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .credit import Batch, Credit, CreditRule
     from .dale import Dale, dale_weights
     from .delays import Delay, DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .eprop import EProp
     from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
-    from .mirror import Mirror
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
+    from .mirror import Mirror
     from .modifier import Modifier, chain
     from .objective import (
         CountCrossEntropy,
@@ -52,16 +52,22 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "AdaptiveFeedback": "feedback",
     "BPTT": "backpropagation_through_time",
     "Batch": "credit",
+    "Centralise": "centralise",
     "ClassMembership": "stream_loss",
+    "Clip": "clip",
     "CountCrossEntropy": "objective",
     "CounterCurrent": "counter_current",
     "Credit": "credit",
     "CreditRule": "credit",
+    "Dale": "dale",
     "Delay": "delays",
     "DelayedDense": "delays",
+    "DifferenceTarget": "difference_target",
     "DirectFeedback": "direct_feedback",
     "EProp": "eprop",
+    "ExponentiatedGradient": "exponentiated_gradient",
     "FeedbackStream": "counter_current",
+    "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
     "LearnableDelay": "delays",
     "MaxCrossEntropy": "objective",
     "MeanSquaredError": "objective",
@@ -81,18 +87,9 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "WarmUp": "warm_up",
     "angle": "agreement",
     "chain": "modifier",
+    "dale_weights": "dale",
     "levels_of": "counter_current",
 }
-    "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
-    "Centralise": "centralise", "Clip": "clip", "CountCrossEntropy": "objective", "Credit": "credit",
-    "CreditRule": "credit", "Dale": "dale", "Delay": "delays", "DelayedDense": "delays",
-    "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback", "EProp": "eprop",
-    "ExponentiatedGradient": "exponentiated_gradient", "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
-    "LearnableDelay": "delays", "MaxCrossEntropy": "objective", "Modifier": "modifier", "OTTT": "ottt",
-    "RandomDelay": "delays", "RandomFeedback": "feedback", "SLTT": "sltt", "SquaredError": "objective",
-    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
-    "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier", "dale_weights": "dale",
-}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -125,8 +122,8 @@ __all__ = [
     "DirectFeedback",
     "EProp",
     "EveryPair",
-    "FeedbackStream",
     "ExponentiatedGradient",
+    "FeedbackStream",
     "FixedWeightDifferenceTarget",
     "HardBounds",
     "InhibitorySTDP",
@@ -161,7 +158,7 @@ __all__ = [
     "WarmUp",
     "angle",
     "chain",
-    "levels_of",
     "dale_weights",
+    "levels_of",
     "ridge",
 ]
