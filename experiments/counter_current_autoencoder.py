@@ -52,6 +52,8 @@ class Config:
     """Images for training and validation, of which a tenth validates; 0: all."""
     test_size: int = 0
     """Images for the test, the first of them; 0: all."""
+    frozen_learning_rates: tuple[float, ...] = (0.03, 0.3, 3.0)
+    """From which the control chooses, by the validation error; ours."""
     shown: int = 8
     """Test images whose reconstructions are kept for the figure."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -82,6 +84,8 @@ class Config:
             )
         if 0 < self.train_size < 100:
             raise InvalidValue("train_size", self.train_size, "0 or >= 100", "a tenth of it validates")
+        if not self.frozen_learning_rates or min(self.frozen_learning_rates) <= 0.0:
+            raise InvalidValue("frozen_learning_rates", self.frozen_learning_rates, "at least one, each > 0")
         if 0 < self.test_size < self.shown:
             raise InvalidValue("test_size", self.test_size, f"0 or >= {self.shown}, as many as are shown")
         check_seed("seed", self.seed)
@@ -90,10 +94,11 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        dataset="cifar10_jpeg", channels=(8, 16, 32, 64), epochs=3, batches=20, train_size=700, test_size=200, seeds=1
+        dataset="cifar10_jpeg", channels=(8, 16, 32, 64), epochs=8, batches=25, train_size=900, test_size=200,
+        frozen_learning_rates=(0.3,), seeds=1,
     ),
     "laptop": Config(
-        dataset="cifar10_jpeg", channels=(16, 32, 128, 256), epochs=20, train_size=5000, test_size=1000, seeds=2
+        dataset="cifar10_jpeg", channels=(16, 32, 128, 256), epochs=15, train_size=5000, test_size=1000, seeds=2
     ),
     "paper": Config(),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,8 @@ def classify(method: str, config: Any, seed: int) -> dict[str, Any]:
         "frozen": LastLayer(),
     }
     train = Augmented(images=parts.train, flip=True, crop_padding=4, seed=seed)
-    rates = config.frozen_learning_rates if method == "frozen" else (recipe.learning_rate,)
-    found: list[tuple[float, float, History]] = []
-    for rate in rates:
-        _, history = _fitted(network, rules[method], recipe, rate, (train, parts.validation, parts.test), config, seed)
-        found.append((float(history.validation_loss.min()), rate, history))
-    _, rate, history = min(found, key=lambda each: each[0])
+    sets = (train, parts.validation, parts.test)
+    _, history, rate = _fitted(network, rules[method], recipe, _rates(method, recipe, config), sets, config, seed)
     best = int(np.argmin(history.validation_loss))
     return {
         "accuracy": 100.0 * history.test_accuracy[best],
@@ -74,29 +71,39 @@ def reconstruct(method: str, config: Any, seed: int) -> dict[str, Any]:
     if config.batches:
         train = EpochParts(samples=train, size=min(config.batches * recipe.batch, len(train)), seed=seed)
     sets = (train, Reconstructions(parts.validation), Reconstructions(parts.test))
-    trained, history = _fitted(network, rules[method], recipe, recipe.learning_rate, sets, config, seed)
+    rates = _rates(method, recipe, config)
+    trained, history, rate = _fitted(network, rules[method], recipe, rates, sets, config, seed)
     with torch.no_grad(), one_torch_thread():
         shown, _ = trained(originals.to(next(trained.parameters()).device))
     return {
         "error": history.test_loss[int(np.argmin(history.validation_loss))],
         "test": history.test_loss,
         "validation": history.validation_loss,
+        "learning_rate": rate,
         "shown": shown[0].cpu().numpy(),
         "originals": originals[0].numpy(),
     }
 
 
+def _rates(method: str, recipe: Recipe, config: Any) -> tuple[float, ...]:
+    return tuple(config.frozen_learning_rates) if method == "frozen" else (recipe.learning_rate,)
+
+
 def _fitted(
-    network: Feedforward, rule: CreditRule, recipe: Recipe, rate: float, sets: Any, config: Any, seed: int
-) -> tuple[Feedforward, History]:
+    network: Feedforward, rule: CreditRule, recipe: Recipe, rates: Sequence[float], sets: Any, config: Any, seed: int
+) -> tuple[Feedforward, History, float]:
+    """The network, history and learning rate of the training, of those at each rate, that has the least validation loss."""
     train, validation, test = sets
     batches = config.epochs * -(-len(train) // recipe.batch)
-    with one_torch_thread():
-        network, history = fit(
-            network.to(device_of(config.device)), recipe.chained(rule, batches), train, test, validation=validation,
-            epochs=config.epochs, batch=recipe.batch, optimisers=recipe.optimisers(rate), seed=seed, progress=False,
-        )  # fmt: skip
-    return network, history
+    found: list[tuple[float, tuple[Feedforward, History, float]]] = []
+    for rate in rates:
+        with one_torch_thread():
+            trained, history = fit(
+                network.to(device_of(config.device)), recipe.chained(rule, batches), train, test, validation=validation,
+                epochs=config.epochs, batch=recipe.batch, optimisers=recipe.optimisers(rate), seed=seed, progress=False,
+            )  # fmt: skip
+        found.append((float(history.validation_loss.min()), (trained, history, rate)))
+    return min(found, key=lambda each: each[0])[1]
 
 
 def _parts(image_set: Any, config: Any, seed: int, mean: Any, std: Any) -> ImageParts:
