@@ -10,7 +10,15 @@ from torch.nn import functional
 
 from ..neurons.errors import InvalidValue
 
-__all__ = ["CountCrossEntropy", "MaxCrossEntropy", "SquaredError", "StepCrossEntropy", "SummedSoftmax", "class_numbers"]
+__all__ = [
+    "CountCrossEntropy",
+    "MaxCrossEntropy",
+    "MeanSquaredError",
+    "SquaredError",
+    "StepCrossEntropy",
+    "SummedSoftmax",
+    "class_numbers",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,9 +106,34 @@ class SquaredError:
         return 0.5 * (output - target[t]).square().sum(-1).mean()
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
-        if target.shape != outputs.shape:
-            raise InvalidValue("target", f"shape {tuple(target.shape)}", f"{tuple(outputs.shape)}, as the outputs")
+        _check_target(outputs, target)
         return 0.5 * (outputs - target).square().sum(-1).mean()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanSquaredError:
+    """The mean over everything of the squared distance to the target, which has the outputs' shape: images, say.
+
+        loss = mean (y - target)²
+
+    Source       textbook
+    Deviations   none
+    """
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        return outputs.mean(0)
+
+    def step_loss(self, output: Tensor, target: Tensor, t: int) -> Tensor:
+        return functional.mse_loss(output, target[t])
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        _check_target(outputs, target)
+        return functional.mse_loss(outputs, target)
+
+
+def _check_target(outputs: Tensor, target: Tensor) -> None:
+    if target.shape != outputs.shape:
+        raise InvalidValue("target", f"shape {tuple(target.shape)}", f"{tuple(outputs.shape)}, as the outputs")
 
 
 def class_numbers(target: Tensor, samples: int, classes: int) -> Tensor:
