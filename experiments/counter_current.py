@@ -104,6 +104,12 @@ def hidden_of(dataset: str, hidden: tuple[int, ...]) -> tuple[int, ...]:
     return hidden or ((1024,) * 3 if dataset.startswith("cifar") else (256,) * 5)
 
 
+def as_published(config: Config) -> bool:
+    """Whether network and budget are the paper's, so that its numbers may stand beside ours."""
+    paper = PRESETS["paper"]
+    return all(getattr(config, name) == getattr(paper, name) for name in ("hidden", "train_size", "epochs", "batch"))
+
+
 def trial(name: str, setting: int, epochs: int, config: Config, seed: int) -> dict[str, Any]:
     """One training; of counter-current learning also how alike its streams are."""
     measures = (alikeness,) if name == "ccl" else ()
@@ -143,7 +149,7 @@ def run(config: Config, record: Any) -> None:
     )
     trials = {name: [blocks[f"{name}/seed{k}"] for k in range(config.seeds)] for name in config.methods}
     accuracy = {name: np.array([_at_best(each, "test_accuracy") for each in trials[name]]) for name in config.methods}
-    paper = TABLE_1.get(config.dataset, {})
+    paper = TABLE_1.get(config.dataset, {}) if as_published(config) else {}
     for name in config.methods:
         record.metric(f"accuracy.{name}", accuracy[name], paper.get(name), CONTENDERS[name].label, "%")
     for name in config.methods:
@@ -154,7 +160,9 @@ def run(config: Config, record: Any) -> None:
         epochs = [best(each, by="loss") + 1.0 for each in trials[name]]
         record.metric(f"best_epoch.{name}", epochs, note="the epoch that counts: lowest validation loss")
         rate = CONTENDERS[name].settings[setting[name]][0]
-        record.metric(f"learning_rate.{name}", rate, note=f"chosen in {config.tune_epochs} epochs of another seed")
+        at_edge = ", at the edge of what there was" if setting[name] in (0, settings_of(name) - 1) else ""
+        note = f"chosen in {config.tune_epochs} epochs of another seed{at_edge}"
+        record.metric(f"learning_rate.{name}", rate, note=note)
         for curve in ("train_accuracy", "validation_accuracy", "validation_loss", "test_accuracy"):
             values = np.array([each[curve] for each in trials[name]])
             record.series(f"{curve}/{name}", values, units="%" if "accuracy" in curve else "nat", axes="seed, epoch")
@@ -162,10 +170,14 @@ def run(config: Config, record: Any) -> None:
     if "ccl" in config.methods:
         for key, axes in (("cka", "seed, epochs done, level"), ("alignment", "seed, epochs done, layer")):
             record.series(key, np.array([each[key] for each in trials["ccl"]]), axes=axes)
-        for key, of in (("cka", "activities of the two streams"), ("alignment", "cosine of U and V'")):
+        places = {
+            "cka": ("activities of the two streams, {} hidden level, at the end", 1),  # level 0 is the input
+            "alignment": ("cosine of U and V', {} layer, at the end", 0),
+        }
+        for key, (said, first) in places.items():
             last = np.array([each[key][-1] for each in trials["ccl"]])
-            for place, column in (("first", 0), ("last", -1)):
-                record.metric(f"{key}.{place}", last[:, column], note=f"{of}, {place} layer, at the end")
+            for place, column in (("first", min(first, last.shape[1] - 1)), ("last", -1)):
+                record.metric(f"{key}.{place}", last[:, column], note=said.format(place))
     _check(config, record, accuracy, trials)
 
 
@@ -176,7 +188,7 @@ def _at_best(curves: dict[str, Any], key: str, by: str = "loss") -> float:
 
 
 def _check(config: Config, record: Any, accuracy: dict[str, Any], trials: dict[str, Any]) -> None:
-    if config.epochs >= PRESETS["paper"].epochs and not config.train_size and not config.hidden:
+    if as_published(config):
         for name, reported in TABLE_1.get(config.dataset, {}).items():
             if name in accuracy:
                 away = float(accuracy[name].mean()) - reported

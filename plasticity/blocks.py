@@ -22,11 +22,17 @@ connections belongs to the first block, and what spreads a map before connection
 def blocks_of(rule: str, network: LayeredNetwork) -> list[Block]:
     """The network's layers as blocks, in order; the last one gives the output.
 
-    Raises       InvalidValue for a network without connections
+    Raises       InvalidValue for a network without connections, or with one layer in two places
     """
+    layers = list(network.layers)
+    twice = next((layer for k, layer in enumerate(layers) if any(layer is other for other in layers[:k])), None)
+    if twice is not None and any(True for _ in twice.parameters()):
+        raise InvalidValue(
+            f"{rule}: network", f"one {type(twice).__name__} in two places", "each layer once", "or train by BPTT"
+        )
     blocks: list[Block] = []
     before: Block = []
-    for layer in network.layers:
+    for layer in layers:
         if isinstance(layer, Dense | Conv | DelayedDense):
             blocks.append([*before, layer])
             before = []

@@ -45,6 +45,9 @@ class Clip(Modifier):
         for own in (False, True):
             part = {name: value for name, value in gradients.items() if name.startswith("rule.") == own}
             if part:
-                factor = (self.norm / torch.nn.utils.get_total_norm(part.values())).clamp(max=1.0)
-                scaled |= {name: value * factor for name, value in part.items()}
+                length = torch.nn.utils.get_total_norm(part.values())
+                if not torch.isfinite(length):  # the sum of squares may overflow where no gradient does
+                    length = torch.nn.utils.get_total_norm([value.double() for value in part.values()])
+                factor = (self.norm / length).clamp(max=1.0)
+                scaled |= {name: value * factor.to(value.dtype) for name, value in part.items()}
         return {name: scaled[name] for name in gradients}, state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..neurons.errors import InvalidValue
-from ..neurons.layer import Layer, as_input
+from ..neurons.layer import Layer
 from .blocks import blocks_of, through
 from .credit import Batch, Credit, LayeredNetwork, trainable
 from .mirror import Mirror
@@ -65,7 +66,7 @@ class CounterCurrent:
             raise InvalidValue("CounterCurrent.feedback", self.feedback, "a function of the network", "e.g. Mirror()")
 
     def init(self, network: LayeredNetwork) -> FeedbackStream:
-        stream = FeedbackStream(self.feedback(network))
+        stream = FeedbackStream(copy.deepcopy(list(self.feedback(network))))  # the caller's own layers stay as they are
         ahead, back = (len(blocks_of("CounterCurrent", each)) for each in (network, stream))
         if ahead != back:
             raise InvalidValue("CounterCurrent.feedback", f"{back} blocks of layers", f"{ahead}, as the network has")
@@ -81,7 +82,7 @@ class CounterCurrent:
         b = _streamed(state, self.loss.teacher(batch, held))[:0:-1]
         _check_levels(a, b)
         total = self.loss.weight(held) * network.objective.loss(outputs, batch.target)
-        total = total + self.loss.levels([_read(a_l) for a_l in a], [_read(b_l) for b_l in b], batch, held)
+        total = total + self.loss.levels([_read(a_l, held) for a_l in a], [_read(b_l, held) for b_l in b], batch, held)
         parameters = {**trainable(network)} | {f"rule.{name}": each for name, each in trainable(state).items()}
         found = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
         gradients = {name: g for name, g in zip(parameters, found, strict=True) if g is not None}
@@ -97,9 +98,9 @@ def levels_of(
                  teacher   (time, rows, ...), e.g. one code for each sample, so that rows are of the same samples
     """
     with torch.no_grad():
-        *a, _ = _streamed(network, x)
+        *a, outputs = _streamed(network, x)
         b = _streamed(stream, teacher)[:0:-1]
-    return [(_read(a_l), _read(b_l)) for a_l, b_l in zip(a, b, strict=True)]
+    return [(_read(a_l, outputs), _read(b_l, outputs)) for a_l, b_l in zip(a, b, strict=True)]
 
 
 def _streamed(network: Any, x: Tensor) -> list[Tensor]:
@@ -110,9 +111,10 @@ def _streamed(network: Any, x: Tensor) -> list[Tensor]:
     return made
 
 
-def _read(level: Tensor) -> Tensor:
-    """A level's activity, (rows, features...), from (time, rows, features...)."""
-    return level[0] if len(level) == 1 else as_input(level, torch.empty(0)).mean(0)
+def _read(level: Tensor, like: Tensor) -> Tensor:
+    """A level's activity, (rows, features...), from (time, rows, features...), as numbers like the outputs."""
+    level = level.to(like.dtype)
+    return level[0] if len(level) == 1 else level.mean(0)
 
 
 def _check_levels(a: Sequence[Tensor], b: Sequence[Tensor]) -> None:

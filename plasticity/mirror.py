@@ -15,7 +15,7 @@ from ..neurons.errors import InvalidValue
 from ..neurons.layer import Layer
 from ..neurons.randomness import check_seed
 from ..neurons.rate import Rate
-from ..neurons.spiking import Membrane, Spiking
+from ..neurons.spiking import Membrane, Recurrent, Spiking
 from .blocks import blocks_of
 from .credit import LayeredNetwork
 
@@ -60,9 +60,10 @@ class Mirror:
             layers.append(Dense(forward.n_out, forward.n_in, bias=bias, gain=gain, bound=bound, seed=drawn))
             if level:
                 below = neurons[level - 1]
-                if not isinstance(below, Rate | Spiking):
+                if not isinstance(below, Rate | Spiking) or isinstance(below, Recurrent):
                     found = "none" if below is None else type(below).__name__
-                    raise InvalidValue(f"Mirror: neurons of level {level}", found, "Rate or Spiking")
+                    fix = "give CounterCurrent.feedback a function of your own"
+                    raise InvalidValue(f"Mirror: neurons of level {level}", found, "Rate or Spiking", fix)
                 layers.append(copy.deepcopy(below))
         return layers
 

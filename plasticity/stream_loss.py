@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ..neurons.errors import InvalidValue
 from .credit import Batch
+from .objective import class_numbers
 
 __all__ = ["ClassMembership", "NormalisedMembership", "Reconstruction", "StreamLoss"]
 
@@ -136,12 +137,18 @@ class Reconstruction:
     """
 
     def teacher(self, batch: Batch, outputs: Tensor) -> Tensor:
-        if batch.target.shape != outputs.shape:
+        if batch.target.shape != outputs.shape or outputs.ndim != 5:
             found = f"shape {tuple(batch.target.shape)}"
-            raise InvalidValue("target", found, f"{tuple(outputs.shape)}, as the outputs: images to reconstruct")
-        return batch.target
+            raise InvalidValue(
+                "target", found, f"{tuple(outputs.shape)}, as the outputs, (1, batch, channels, height, width)"
+            )
+        return batch.target.to(outputs.dtype)
 
     def levels(self, a: Sequence[Tensor], b: Sequence[Tensor], batch: Batch, outputs: Tensor) -> Tensor:
+        for k, level in enumerate(a):
+            if level.ndim != 4:
+                found = f"level {k} of shape {tuple(level.shape)}"
+                raise InvalidValue("Reconstruction", found, "maps (samples, channels, height, width) at every level")
         total = a[0].shape[2] * functional.mse_loss(b[0], a[0])
         for a_l, b_l in zip(a[1:], b[1:], strict=True):
             apart = functional.mse_loss(a_l, b_l) + functional.mse_loss(_pattern(a_l), _pattern(b_l))
@@ -160,18 +167,23 @@ def _codebook(outputs: Tensor) -> Tensor:
 
 def _membership(batch: Batch, outputs: Tensor) -> Tensor:
     """(batch, classes): 1 at each sample's class."""
-    return functional.one_hot(batch.target.long(), outputs.shape[2]).to(outputs.dtype)
+    return functional.one_hot(class_numbers(batch.target, *outputs.shape[1:]), outputs.shape[2]).to(outputs.dtype)
 
 
 def _unit(rows: Tensor) -> Tensor:
-    return rows / (rows.norm(dim=1, keepdim=True) + _LEAST)
+    return _divided(rows, rows.norm(dim=1, keepdim=True))
+
+
+def _divided(values: Tensor, lengths: Tensor) -> Tensor:
+    """By their lengths; what has none stays 0 and sends no gradient, which would be huge."""
+    return torch.where(lengths > 0.0, values / (lengths + _LEAST), 0.0)
 
 
 def _pattern(maps: Tensor) -> Tensor:
     """(rows, channels, pixels): each channel less its mean, divided by its length."""
     flat = maps.flatten(2)
     flat = flat - flat.mean(2, keepdim=True)
-    return flat / (flat.norm(dim=2, keepdim=True) + _LEAST)
+    return _divided(flat, flat.norm(dim=2, keepdim=True))
 
 
 def _check(field: str, value: float, *, least_is_legal: bool = True) -> None:

@@ -39,7 +39,7 @@ def adam(
 
     Parameters   learning_rate         of weights; learned parameters of neurons take it times their own size
                  delay_learning_rate   of delays, in steps; without weight decay
-                 rule_learning_rate    of what the rule itself learns, >= 0; 0 freezes it; default: as of weights
+                 rule_learning_rate    of weights that the rule itself learns, >= 0; 0 freezes all of it; default: the same
                  weight_decay          L2, as torch's Adam has it; of weights only
     Raises       InvalidValue
     Source       Kingma & Ba 2015, arXiv 1412.6980; two rates: Hammouamri et al. 2024, arXiv 2306.17670
@@ -54,14 +54,14 @@ def adam(
     def make(network: Learner, epochs: int) -> list[torch.optim.Optimizer]:
         groups = []
         for name, value in network.named_parameters():
-            rate, decay = learning_rate, weight_decay
-            if name.startswith("rule.") and rule_learning_rate is not None:
-                rate = rule_learning_rate
-            elif name.endswith(".delay"):
+            of_rule = name.startswith("rule.") and rule_learning_rate is not None
+            usual = rule_learning_rate if of_rule and rule_learning_rate is not None else learning_rate
+            rate, decay = usual, weight_decay
+            if name.endswith(".delay"):
                 rate, decay = delay_learning_rate, 0.0
             elif ".learned." in name:
-                rate, decay = learning_rate * (float(value.detach().abs().mean()) or 1.0), 0.0
-            if rate:
+                rate, decay = usual * (float(value.detach().abs().mean()) or 1.0), 0.0
+            if usual:
                 groups.append({"params": [value], "lr": rate, "weight_decay": decay})
         return [torch.optim.Adam(groups, fused=True)]
 

@@ -91,7 +91,7 @@ class Fitted:
 
 
 class Diverged(SynfireError, ArithmeticError):
-    """Training met a number that is not finite; `fitted` holds the network as the last good epoch left it.
+    """Training met a number that is not finite; `fitted` holds the network and the rule's state as the last good epoch left them.
 
     Parameters   place    the first layer, parameter or set where it showed
                  fitted   what was done before
@@ -149,9 +149,11 @@ def fit(
     network = copy.deepcopy(network)
     carried = rule.init(network)
     learner = Learner(network, learned_by(rule, carried))
+    if not any(value.requires_grad for value in learner.parameters()):
+        raise InvalidValue("fit: network", "no parameters that ask for a gradient", "at least one to train")
     optimising = list((optimisers or adam())(learner, epochs))
     rows: list[dict[str, float]] = []
-    good = copy.deepcopy(network.state_dict())
+    good, good_state = copy.deepcopy(learner.state_dict()), copy.deepcopy(carried)
     named = dict(learner.named_parameters())
     layers = [layer for layer in learner.modules() if isinstance(layer, Layer)]
     optimisers_alone = [each for each in optimising if isinstance(each, torch.optim.Optimizer)]
@@ -160,10 +162,18 @@ def fit(
         layer.advance(0.0)
 
     def so_far(interrupted: bool = False) -> Fitted:
+        learner.eval()
         return Fitted(network=network.eval(), history=_history(rows), interrupted=interrupted, state=carried)
+
+    def diverged(place: str, epoch: int) -> Diverged:
+        learner.load_state_dict(good)
+        learner.eval()
+        last = Fitted(network=network.eval(), history=_history(rows), state=good_state)
+        return Diverged(place, epoch, last)
 
     def observed(epochs_done: int) -> None:
         if observe is not None:
+            learner.eval()
             network.eval()
             observe(epochs_done, network, carried)
 
@@ -174,6 +184,7 @@ def fit(
             seen = sets["train"].epoch(epoch) if hasattr(sets["train"], "epoch") else sets["train"]
             met: list[tuple[int, float, float]] = []
             began = time.perf_counter()
+            learner.train()
             network.train()
             for k, chosen in enumerate(np.split(order, range(batch, len(order), batch))):
                 if pressed():
@@ -183,8 +194,7 @@ def fit(
                     credit = rule.gradients(network, given, carried)
                 place = _unsound(network, given, credit)
                 if place:
-                    network.load_state_dict(good)
-                    raise Diverged(place, epoch + 1, so_far())
+                    raise diverged(place, epoch + 1)
                 carried = credit.state
                 for name, weights in named.items():
                     weights.grad = credit.gradients.get(name)
@@ -206,12 +216,11 @@ def fit(
             for name in ("validation", "test"):
                 if sets[name] is not None:
                     row[f"{name}_loss"], row[f"{name}_accuracy"] = evaluate(network, sets[name], batch=batch)
-            place = _unsound_after(network, row)
+            place = _unsound_after(learner, row)
             if place:
-                network.load_state_dict(good)
-                raise Diverged(place, epoch + 1, so_far())
+                raise diverged(place, epoch + 1)
             rows.append(row)
-            good = copy.deepcopy(network.state_dict())
+            good, good_state = copy.deepcopy(learner.state_dict()), copy.deepcopy(carried)
             observed(epoch + 1)
             bar.set_postfix({name.replace("_accuracy", ""): f"{row[name]:.3f}" for name in row if "accuracy" in name})
     return so_far()
@@ -281,9 +290,9 @@ def _unsound(network: Feedforward, given: Batch, credit: Credit) -> str:
     return "" if math.isfinite(float(credit.loss)) else "the loss"
 
 
-def _unsound_after(network: Feedforward, row: dict[str, float]) -> str:
+def _unsound_after(learner: Learner, row: dict[str, float]) -> str:
     """What an epoch has left that is not finite; "" if nothing."""
-    for name, value in network.named_parameters():
+    for name, value in learner.named_parameters():
         if not bool(torch.isfinite(value).all()):
             return name
     return next((name for name, value in row.items() if name.endswith("_loss") and not math.isfinite(value)), "")

@@ -114,6 +114,7 @@ def test_the_experiment_runs_and_its_figures_are_drawn(tmp_path):
     setting = CONTENDERS["ccl"].settings.index((rate,))
     again = contest("ccl", setting, "digits", (12, 12), 2, 64, 200, 1)  # the second seed
     assert record.metrics["accuracy.ccl"]["values"][1] == again["test_accuracy"][best(again, by="loss")]
+    assert record.metrics["cka.first"]["values"] == record.series("cka")[:, -1, 1].tolist()
     assert {"r1_features", "r3_backprop", "r5_weights"} <= set(record.checks)
     assert record.series("cka").shape == (2, 3, 3)
     assert record.metrics["accuracy.ccl"]["paper"] is None  # not the paper's data

@@ -61,3 +61,10 @@ def test_layers_may_be_any_modules():
         layers = nn.ModuleList([sf.Dense(2, 2), nn.Identity()])
 
     assert names(Stack()) == [["Dense", "Identity"]]
+
+
+def test_one_layer_in_two_places_is_refused():
+    """Rules that go block by block would keep one of its two gradients and lose the other."""
+    shared = sf.Dense(4, 4)
+    with pytest.raises(sf.InvalidValue, match="one Dense in two places"):
+        sf.DirectFeedback().init(sf.Feedforward([shared, sf.Rate(sf.Tanh()), shared]))

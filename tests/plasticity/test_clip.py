@@ -46,3 +46,9 @@ def test_a_network_learns_the_digits_with_it():
     optimiser = sf.sgd(0.3)
     alone = accuracy(sf.BPTT(), readout_alone(sf.perceptron([64, 16, 16, 10])), optimiser)
     assert accuracy(sf.chain(sf.BPTT(), sf.Clip(1.0)), sf.perceptron([64, 16, 16, 10]), optimiser) > alone + 0.2
+
+
+def test_gradients_whose_squares_overflow_keep_their_direction():
+    huge = torch.full((4,), 1e25)
+    found, _ = sf.Clip(1.0).update({"w": huge}, None, weights={})
+    torch.testing.assert_close(found["w"], torch.full((4,), 0.5))

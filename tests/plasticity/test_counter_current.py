@@ -251,3 +251,93 @@ def test_streams_that_do_not_meet_are_refused(streams):
     rule = sf.CounterCurrent(feedback=lambda net: layers)
     with pytest.raises(sf.InvalidValue, match="level 2"):
         rule.gradients(network, batch, rule.init(network))
+
+
+def test_a_silent_sample_sends_no_gradient_where_rows_are_normalised():
+    """Dividing a row of zeros by its length sent 1e8 times a surrogate gradient."""
+    a = torch.zeros(3, 4, requires_grad=True)
+    with torch.no_grad():
+        a[0] = torch.tensor([1.0, 2.0, 0.0, 0.0])
+    b = torch.eye(4)[:2]
+    batch = sf.Batch(torch.empty(0), torch.tensor([0, 1, 0]))
+    loss = sf.NormalisedMembership().levels([a], [b], batch, torch.zeros(1, 3, 2))
+    (found,) = torch.autograd.grad(loss, [a])
+    assert torch.equal(found[1:], torch.zeros(2, 4))
+    assert 0.0 < found[0].abs().max() < 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64])
+@pytest.mark.parametrize("make", [lambda: sf.perceptron(SIZES, activation=sf.Elu()), spiking], ids=["rate", "spiking"])
+def test_whole_numbers_are_inputs_as_any_others(make, dtype):
+    network = make().double()
+    rule = sf.CounterCurrent(feedback=sf.Mirror(scale=2.0))
+    x = torch.rand(
+        1 if isinstance(network.layers[1], sf.Rate) else 6, 5, 12, generator=torch.Generator().manual_seed(0)
+    )
+    state = rule.init(network)
+    found = [
+        rule.gradients(network, sf.Batch(each, torch.arange(5) % 4), state).gradients["layers.0.weight"]
+        for each in ((x < 0.5).to(dtype), (x < 0.5).double())
+    ]
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
+
+
+def test_layers_that_a_feedback_function_hands_over_stay_as_they_are():
+    layers = sf.Mirror(seed=3)(sf.perceptron([6, 5, 3]))
+    before = [layer.weight.detach().clone() for layer in layers if isinstance(layer, sf.Dense)]
+    x, y = torch.randn(1, 12, 6), torch.arange(12) % 3
+    rule = sf.CounterCurrent(feedback=lambda network: layers)
+    sf.fit(sf.perceptron([6, 5, 3]), rule, (x, y), epochs=1, optimisers=sf.sgd(0.05), progress=False)
+    assert all(
+        torch.equal(value, layer.weight)
+        for value, layer in zip(before, (each for each in layers if isinstance(each, sf.Dense)), strict=True)
+    )
+
+
+def test_neurons_that_hear_one_another_have_no_mirror_and_flat_levels_no_reconstruction():
+    with pytest.raises(sf.InvalidValue, match="Recurrent"):
+        sf.CounterCurrent().init(sf.feedforward([4, 5, 3], recurrent=True))
+    network = sf.perceptron([6, 5, 6], objective=sf.MeanSquaredError())
+    rule = sf.CounterCurrent(loss=sf.Reconstruction())
+    x = torch.randn(1, 4, 6)
+    with pytest.raises(sf.InvalidValue, match="height"):
+        rule.gradients(network, sf.Batch(x, x), rule.init(network))
+
+
+def test_after_a_number_that_is_not_finite_both_streams_are_as_the_last_good_epoch_left_them():
+    network = sf.perceptron([4, 6, 3], activation=sf.Elu(), seed=0)
+    x = torch.randn(1, 40, 4, generator=torch.Generator().manual_seed(0))
+    kept = []
+
+    class Spoilt:
+        def __len__(self):
+            return 40
+
+        def batch(self, indices):
+            return x[:, indices], torch.from_numpy(indices % 3)
+
+        def epoch(self, k):
+            return self if k == 0 else Later(self)
+
+    class Later:
+        def __init__(self, first):
+            self.first, self.met = first, 0
+
+        def batch(self, indices):
+            self.met += 1
+            given, target = self.first.batch(indices)
+            return (given if self.met < 3 else given * float("inf")), target
+
+    def observe(epoch, network, state):
+        kept.append([value.detach().clone() for value in (*network.parameters(), *state.parameters())])
+
+    with pytest.raises(sf.Diverged) as caught:
+        sf.fit(
+            network, sf.CounterCurrent(), Spoilt(), epochs=2, batch=10, optimisers=sf.sgd(0.01), progress=False,
+            observe=observe,
+        )  # fmt: skip
+    fitted = caught.value.fitted
+    left = (*fitted.network.parameters(), *fitted.state.parameters())
+    assert len(kept) == 2
+    assert all(torch.equal(value, wanted) for value, wanted in zip(left, kept[1], strict=True))
+    assert not all(torch.equal(value, wanted) for value, wanted in zip(left, kept[0], strict=True))

@@ -80,3 +80,19 @@ def test_a_step_is_the_equation():
 def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(sf.InvalidValue, match=said):
         sf.sgd(**options)
+
+
+def test_what_neurons_learn_in_the_rules_network_moves_in_their_own_size_at_either_rate():
+    network = sf.feedforward([3, 4, 2], neuron=sf.LIF(tau_m=20.0), learn=["tau_m"])
+    both = Learner(network, sf.CounterCurrent().init(network))
+    (optimiser,) = sf.adam(1e-2, rule_learning_rate=1e-3)(both, 1)
+    optimiser.names = dict(both.named_parameters())
+    found = rates(optimiser)
+    assert found["layers.1.learned.tau_m"] == pytest.approx(0.2)
+    assert found["rule.layers.1.learned.tau_m"] == pytest.approx(0.02)
+
+
+def test_a_network_of_which_nothing_learns_is_refused():
+    network = sf.perceptron([3, 2]).requires_grad_(False)
+    with pytest.raises(sf.InvalidValue, match="no parameters that ask for a gradient"):
+        sf.fit(network, sf.BPTT(), (torch.zeros(1, 4, 3), torch.zeros(4, dtype=torch.long)), epochs=1)
