@@ -26,6 +26,9 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
     "counter-current": "counter_current",
+    "counter-current-autoencoder": "counter_current_autoencoder",
+    "counter-current-cnn": "counter_current_cnn",
+    "counter-current-rates": "counter_current_rates",
     "counter-current-spiking": "counter_current_spiking",
     "diehl-cook": "diehl_cook",
     "delays": "delays",

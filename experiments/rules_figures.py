@@ -60,7 +60,7 @@ def _accuracy(record: Any, prefix: str, order: list[str]) -> Figure:
 
 
 def _angle(record: Any, prefix: str, order: list[str]) -> Figure:
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(7.5, 4.6), layout="constrained")
     ends: list[tuple[float, str]] = []
@@ -79,7 +79,7 @@ def _angle(record: Any, prefix: str, order: list[str]) -> Figure:
     axes.axhline(90.0, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
     axes.set_ylim(-4.0, max([94.0, *(height + 4.0 for height, _ in ends)]))
     axes.set_yticks(range(0, 91, 15))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.set_xlabel("epochs done")
     axes.set_ylabel("angle to backprop's gradient (degrees)\nmean, range of seeds")
     _plain(axes)

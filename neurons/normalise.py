@@ -19,25 +19,40 @@ class BatchNorm(Layer):
 
         y = gain (scale (x - mean) / sqrt(variance + 1e-5) + shift)
 
-    In evaluation the running mean and variance (momentum 0.1) take the batch's place.
+    In evaluation the running mean and variance (momentum 0.1) take the batch's place. In maps, all pixels of a channel are one
+    unit.
 
-    Parameters   n      units
-                 gain   nA to one unit of scale and shift, as `Dense` has it
+    Parameters   n        units, or channels of maps
+                 gain     nA to one unit of scale and shift, as `Dense` has it
+                 affine   whether scale and shift are learned; without, they are 1 and 0
     Weights      norm.weight (scale, at first 1), norm.bias (shift, 0), (n,); running statistics are buffers
+    Input        (time, batch, n) or (time, batch, n, height, width); output of the same shape
+    Raises       InvalidValue
     Source       Ioffe & Szegedy 2015, arXiv 1502.03167; over time as Hammouamri et al. 2024, arXiv 2306.17670
     Deviations   none
     """
 
-    def __init__(self, n: int, *, gain: float = 1.0) -> None:
+    def __init__(self, n: int, *, gain: float = 1.0, affine: bool = True) -> None:
         super().__init__()
         self.n = self.n_in = self.n_out = size("BatchNorm.n", n)
         self.gain = check_gain("BatchNorm.gain", gain)
-        self.norm = nn.BatchNorm1d(n)
+        if not isinstance(affine, bool):
+            raise InvalidValue("BatchNorm.affine", affine, "True or False")
+        self.affine = affine
+        self.norm = nn.BatchNorm1d(n, affine=affine)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        check_features("BatchNorm: x", x, self.n)
-        made: Tensor = self.norm(as_input(x, self.norm.weight).flatten(0, 1)).view(x.shape)
+        if isinstance(x, Tensor) and x.ndim == 5 and x.shape[2] == self.n:
+            check_sequence("BatchNorm: x", x)
+        else:
+            check_features("BatchNorm: x", x, self.n)
+        mean: Any = self.norm.running_mean  # torch types it as one that may be missing
+        given = as_input(x, mean).flatten(0, 1)
+        made: Tensor = self.norm(given.flatten(2) if x.ndim == 5 else given).view(x.shape)
         return made if self.gain == 1.0 else made * self.gain, None
+
+    def extra_repr(self) -> str:
+        return f"{self.n}, gain={self.gain:g}, affine={self.affine}"
 
 
 class Dropout(Layer):

@@ -39,12 +39,20 @@ if TYPE_CHECKING:
     from .incremental_predictive_coding import IncrementalPredictiveCoding
     from .mirror import Mirror
     from .modifier import Modifier, chain
-    from .objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+    from .objective import (
+        CountCrossEntropy,
+        MaxCrossEntropy,
+        MeanSquaredError,
+        SquaredError,
+        StepCrossEntropy,
+        SummedSoftmax,
+    )
     from .ottt import OTTT
     from .predictive_coding import PredictiveCoding
     from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
+    from .warm_up import WarmUp
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
@@ -55,12 +63,12 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "FeedbackAlignment": "feedback_alignment", "FeedbackStream": "counter_current",
     "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "ForwardForward": "forward_forward",
     "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "Mirror": "mirror", "Modifier": "modifier", "NormalisedMembership": "stream_loss",
-    "OTTT": "ottt", "PredictiveCoding": "predictive_coding", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "Reconstruction": "stream_loss", "SLTT": "sltt", "SignSymmetric": "sign_symmetric", "SquaredError": "objective",
-    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
-    "TwoTapDelay": "delays", "angle": "agreement", "chain": "modifier", "dale_weights": "dale",
-    "levels_of": "counter_current",
+    "MaxCrossEntropy": "objective", "MeanSquaredError": "objective", "Mirror": "mirror", "Modifier": "modifier",
+    "NormalisedMembership": "stream_loss", "OTTT": "ottt", "PredictiveCoding": "predictive_coding",
+    "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss", "SLTT": "sltt",
+    "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
+    "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "WarmUp": "warm_up",
+    "angle": "agreement", "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
 }  # fmt: skip
 
 
@@ -105,6 +113,7 @@ __all__ = [
     "InhibitorySTDP",
     "LearnableDelay",
     "MaxCrossEntropy",
+    "MeanSquaredError",
     "Mirror",
     "Modifier",
     "NearestPair",
@@ -132,6 +141,7 @@ __all__ = [
     "TsodyksMarkram",
     "TwoTapDelay",
     "Unbounded",
+    "WarmUp",
     "angle",
     "chain",
     "dale_weights",

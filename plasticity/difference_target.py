@@ -37,9 +37,9 @@ class DifferenceTarget:
         g_l learns                         mean |g_l(f_l(h + noise)) - (h + noise)|²,   h = h_l-1 and f_l held
 
     The output's weights, and by its target the last hidden layer's, get the gradient of backprop whatever the step; the
-    layers below get it with the Jacobian of g in place of the forward one's transpose. So it is `BPTT` for one hidden layer,
-    and to first order in `step` for orthogonal layers of linear units with exact g; `step` alone does not change the
-    learning rate. g_l is a Dense and a Rate with the activation of layer l - 1, and a bias where layer l has one.
+    layers below get it, for a small step, with the Jacobian of g in place of the forward one's transpose. So it is `BPTT`
+    for one hidden layer, and for orthogonal layers of linear units with exact g; `step` does not change the learning rate.
+    g_l is a Dense and a Rate with the activation of layer l - 1, and a bias where layer l has one.
 
     Parameters   step    from activity to target, in units of the activity per unit of the gradient, > 0
                  noise   standard deviation of what is added to h when g learns, >= 0

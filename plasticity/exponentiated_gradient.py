@@ -56,8 +56,8 @@ class ExponentiatedGradient(Modifier):
     def settle(self, weights: Mapping[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
         for name, before in state.items():
             sign = before.sign()
-            exponent = (sign * (weights[name] - before)).clamp(-self.limit, self.limit)
-            weights[name].copy_(sign * (before.abs() * exponent.exp()).clamp(min=self.floor))
+            factor = (weights[name] - before).mul_(sign).clamp_(-self.limit, self.limit).exp_()
+            torch.mul(factor.mul_(before).abs_().clamp_(min=self.floor), sign, out=weights[name])
         return {}
 
 

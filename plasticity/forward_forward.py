@@ -13,6 +13,7 @@ from ..neurons.errors import InvalidValue
 from ..neurons.goodness import Goodness
 from ..neurons.randomness import check_seed, setup_generator
 from .credit import Batch, Credit, LayeredNetwork, trainable
+from .objective import class_numbers
 
 __all__ = ["ForwardForward"]
 
@@ -55,7 +56,7 @@ class ForwardForward:
     def gradients(self, network: LayeredNetwork, batch: Batch, state: int) -> Credit:
         stack, parameters = _stack(network), trainable(network)
         classes, samples = stack.classes, batch.x.shape[1]
-        right = _labels(batch, classes)
+        right = class_numbers(batch.target, samples, classes)
         drawn = setup_generator(self.seed, _WRONG, state).integers(1, classes, samples)
         wrong = (right + torch.from_numpy(drawn).to(right.device)) % classes
         h = stack.first(batch.x, torch.stack([right, wrong]))
@@ -81,14 +82,3 @@ def _stack(network: LayeredNetwork) -> Goodness:
             "ForwardForward: layers", found, "one Goodness", "e.g. Feedforward([Goodness([784, 500, 500])])"
         )
     return layers[0]
-
-
-def _labels(batch: Batch, classes: int) -> Tensor:
-    target = batch.target
-    if target.shape != batch.x.shape[1:2] or target.is_floating_point() or target.dtype == torch.bool:
-        found = f"{target.dtype} of shape {tuple(target.shape)}"
-        raise InvalidValue("target", found, f"class numbers, whole, of shape ({batch.x.shape[1]},): one per sample")
-    low, high = int(target.min()), int(target.max())
-    if low < 0 or high >= classes:
-        raise InvalidValue("target", low if low < 0 else high, f"0 to {classes - 1}, the network's classes")
-    return target.long()

@@ -32,7 +32,7 @@ class IncrementalPredictiveCoding:
                  learning_rate   of the weights meanwhile, >= 0
     Factors      as `PredictiveCoding`
     State        none
-    Cost         each step a pass forward and one backward through all layers; no more than that
+    Cost         each step a pass forward and one backward through all layers, and one forward before
     Raises       InvalidValue, as `PredictiveCoding`
     Source       Salvatori et al., arXiv 2212.00720
     Deviations   the output's error is the loss's slope, as `PredictiveCoding` has it; weights move by the mean over the batch

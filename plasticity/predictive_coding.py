@@ -29,7 +29,8 @@ class PredictiveCoding:
                  rate    of the values, > 0; near 1 and above they may not settle
     Factors      presynaptic value, postsynaptic error that the neuron's own settling has left; no third
     State        none
-    Cost         each step a pass forward and one backward, the lowest connections left out; one of each besides
+    Cost         each step a pass forward and one backward, the lowest connections left out; besides two
+                 passes forward and one backward
     Raises       InvalidValue; for layers with time, dropout or batch statistics, and for sequences of more than one step
     Source       Whittington & Bogacz 2017, doi:10.1162/NECO_a_00949; in this notation Salvatori et al., arXiv 2212.00720; an
                  output with a loss of its own: Pinchetti et al. 2022, arXiv 2211.03481

@@ -78,23 +78,29 @@ def towards_targets(
     top = [x.requires_grad_()] if hidden else []
     outputs = through(output, x)
     loss = network.objective.loss(outputs, batch.target)
-    own = own_parameters(network, output)
-    found = torch.autograd.grad(loss, [*own.values(), *top], allow_unused=True)
-    pull: Any = found[-1]  # (h - target) / (step samples) of the last hidden layer is the loss's own gradient
-    gradients = dict(zip(own, found, strict=False))
-    size = step * batch.x.shape[1]
-    for k in reversed(range(len(hidden))):
-        own = own_parameters(network, hidden[k])
-        if own:
-            found = torch.autograd.grad(made[k], list(own.values()), pull, allow_unused=True)
-            gradients |= dict(zip(own, found, strict=True))
-        if k:
-            with torch.no_grad():
-                back, h = feedback_block(feedback[k - 1]), activity[k]
-                pull = (through(back, h) - through(back, h - size * pull)) / size
+    of_output = own_parameters(network, output)
+    found = torch.autograd.grad(loss, [*of_output.values(), *top], allow_unused=True)
+    gradients = dict(zip(of_output, found, strict=False))
+    learning = [k for k, h in enumerate(made) if h.requires_grad]
+    if learning:
+        pulls = _pulls(activity, feedback, found[-1], step * batch.x.shape[1])
+        own = {name: value for k in learning for name, value in own_parameters(network, hidden[k]).items()}
+        ends, along = [made[k] for k in learning], [pulls[k] for k in learning]
+        found = torch.autograd.grad(ends, list(own.values()), along, allow_unused=True)
+        gradients |= dict(zip(own, found, strict=True))
     reached = {name: value for name, value in gradients.items() if value is not None}
     by_name = {name: reached[name] for name, _ in network.named_parameters() if name in reached}
     return Towards(loss.detach(), network.objective.scores(outputs.detach()), by_name, activity)
+
+
+@torch.no_grad()
+def _pulls(activity: list[Tensor], feedback: nn.ModuleList, slope: Tensor, size: float) -> list[Tensor]:
+    """(h - target) / size of each hidden layer; of the last one that is the loss's own gradient."""
+    pulls = [slope]
+    for h, back in zip(reversed(activity), reversed(feedback), strict=False):
+        led, towards = through(feedback_block(back), torch.cat([h, h - size * pulls[-1]], 1)).chunk(2, 1)
+        pulls.append((led - towards) / size)
+    return pulls[::-1]
 
 
 def feedback_block(function: nn.Module) -> Block:

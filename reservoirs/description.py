@@ -29,14 +29,21 @@ from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
 from ..plasticity.delays import DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
-from ..plasticity.objective import CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax
+from ..plasticity.objective import (
+    CountCrossEntropy,
+    MaxCrossEntropy,
+    MeanSquaredError,
+    SquaredError,
+    StepCrossEntropy,
+    SummedSoftmax,
+)
 
 __all__ = ["Described", "described_layer", "described_value", "known_classes", "layer_from", "value_from"]
 
 Described = dict[str, Any]
 
 _ARGUMENTS: dict[type[Layer], str] = {
-    BatchNorm: "n gain",
+    BatchNorm: "n gain affine",
     Conv: "channels_in channels_out kernel stride padding bias gain",
     Count: "",
     DelayedDense: "n_in n_out delays dt synapses gain",
@@ -56,7 +63,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
 _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
     Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
-    CountCrossEntropy, MaxCrossEntropy, SquaredError, StepCrossEntropy, SummedSoftmax,
+    CountCrossEntropy, MaxCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy, SummedSoftmax,
 )  # fmt: skip
 
 
@@ -124,6 +131,8 @@ def layer_from(described: Any, name: str, tensors: Mapping[str, Tensor], known: 
     kind = _LAYERS.get(arguments.pop("layer"))
     if kind is None:
         raise UnknownName("layer", described["layer"], _LAYERS)
+    if kind is BatchNorm:
+        arguments.setdefault("affine", True)  # files written before there was a choice do not say it
     if sorted(arguments) != sorted(_ARGUMENTS[kind].split()):
         raise InvalidValue(kind.__name__, sorted(arguments), _ARGUMENTS[kind])
     made = {field: value_from(value, tensors, known) for field, value in arguments.items()}
@@ -160,5 +169,6 @@ def _shapes(kind: type[Layer], made: Described) -> dict[str, tuple[int, ...]]:
         return {"norm.weight": (made["n"],)}
     if issubclass(kind, Goodness):
         return {f"layers.{k}.weight": (n, made["sizes"][k + 1]) for k, n in enumerate(made["sizes"][:-1])}
+        return {"norm.running_mean": (made["n"],)}
     found: dict[str, tuple[int, ...]] = {f"learned.{field}": (made["n"],) for field in made.get("learn", ())}
     return found | ({"weight": (made["n"], made["n"])} if issubclass(kind, Recurrent) else {})

@@ -126,6 +126,8 @@ def _size_after(layer: Layer, size: tuple[int, ...], pending: list[Connection], 
         return tuple(made.shape[1:])
     if isinstance(layer, Flatten):
         return (int(torch.tensor(size).prod()),)
+    if isinstance(layer, BatchNorm) and len(size) == 3:
+        return size
     wanted = getattr(layer, "n_in", None)
     if wanted is not None and size != (wanted,):
         raise InvalidValue(name, f"an input of shape {size}", f"({wanted},)", "say the input's shape, or add Flatten")
@@ -135,8 +137,16 @@ def _size_after(layer: Layer, size: tuple[int, ...], pending: list[Connection], 
 def _fold(pending: list[Connection], layer: BatchNorm, name: str) -> None:
     """Put a normalisation into the connections before it."""
     norm: Any = layer.norm
-    scale = layer.gain * norm.weight / (norm.running_var + norm.eps).sqrt()
-    shift = layer.gain * norm.bias - scale * norm.running_mean
+    scale = layer.gain / (norm.running_var + norm.eps).sqrt()
+    scale = scale * norm.weight if layer.affine else scale
+    shift = (layer.gain * norm.bias if layer.affine else 0.0) - scale * norm.running_mean
+    if pending and isinstance(pending[-1], Image):  # of maps: a convolution's channels
+        image = pending[-1]
+        if len(image.weight) != layer.n:
+            raise InvalidValue(name, f"{len(image.weight)} channels", f"{layer.n}, as it has units")
+        bias = shift if image.bias is None else image.bias * scale + shift
+        pending[-1] = image._replace(weight=image.weight * scale[:, None, None, None], bias=bias)
+        return
     last = 2 if pending and isinstance(pending[-1], Flat) else 1  # a convolution and its Flatten
     made = composed(pending[-last:])
     if made is None:

@@ -51,6 +51,10 @@ WORKLOADS: dict[str, str] = {
     "microcircuit-10": "microcircuit:10",
     "microcircuit-100": "microcircuit:100",
     "reward-stdp": "reward_stdp",
+    "rule-training-backprop": "rule_training:backprop",
+    "rule-training-ccl": "rule_training:ccl",
+    "rule-training-dfa": "rule_training:dfa",
+    "rule-training-fa": "rule_training:fa",
     "snn-training": "snn_training:2",
     "snn-training-5": "snn_training:5",
     "snn-training-10": "snn_training:10",
@@ -170,7 +174,7 @@ def _costs(work: Work) -> dict[str, float]:
 
 def _floor(row: Mapping[str, Any], cost: dict[str, float], work: Work, seconds: float) -> float | None:
     """The lower bound of a row's time on one thread, for the spikes that it had."""
-    if row["rate_hz"] is None:
+    if row["rate_hz"] is None:  # it failed, or nothing fires
         return None
     events = row["events"] if row["events"] is not None else row["rate_hz"] * seconds * work.neurons * work.targets
     return lower_bound(cost, events, work.neurons, seconds * work.steps)
@@ -258,7 +262,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['build_s']:.2f}",
         f"{row['build_s'] + row['run_s']:.2f}",
         f"{row['rss_mb']:.0f}",
-        f"{row['rate_hz']:.2f}",
+        f"{row['rate_hz']:.2f}" if row["rate_hz"] is not None else "",
         f"{row['run_s'] / row['events'] * 1e9:.2f}" if row.get("events") else "",
         f"{row['error']:.3f}" if row["error"] is not None else "",
     ]

@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
     imported, finished   moments: libraries loaded; the run is over
     run_s                seconds of the run alone
-    rate_hz              mean rate of a neuron
+    rate_hz              mean rate of a neuron; None where none fires
     events               synaptic events (plastic ones in a plastic workload): spikes times the synapses they reach
     version              of the simulator
     error                none: nothing is taught
@@ -37,7 +37,7 @@ class Run(NamedTuple):
     imported: float
     finished: float
     run_s: float
-    rate_hz: float
+    rate_hz: float | None
     events: float
     version: str
     error: float | None = None

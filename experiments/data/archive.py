@@ -27,7 +27,9 @@ def read_members(path: Path, checksum: str, sizes: Mapping[str, int]) -> dict[st
                 name = member.name.removeprefix("./")
                 if name not in sizes:
                     continue
-                if not member.isreg() or member.size != sizes[name]:  # a link could lead anywhere
+                if not member.isreg():  # a link could lead anywhere
+                    raise UnreadableFile(f"{path}: {name} is no plain file; {FIX}")
+                if member.size != sizes[name]:
                     raise UnreadableFile(f"{path}: {name} has {member.size} bytes, wanted {sizes[name]}; {FIX}")
                 packed = archive.extractfile(member)
                 found[name] = packed.read() if packed is not None else b""

@@ -44,7 +44,10 @@ def load_cifar_jpeg() -> ImageSet:
         raise UnreadableFile(f"cifar10_jpeg: not downloaded by Synfire; {WANTED}")
     path = Path(given) / FOLDER / FILE
     try:
-        with open_published(path, CHECKSUM, WANTED) as opened, np.load(opened, allow_pickle=False) as file:
+        with (
+            open_published(path, CHECKSUM, missing=WANTED, foreign=WANTED) as opened,
+            np.load(opened, allow_pickle=False) as file,
+        ):
             streams = {
                 part: [file[f"{part}_{key}"] for key in ("jpeg", "offsets", "labels")] for part in ("train", "test")
             }

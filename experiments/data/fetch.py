@@ -16,6 +16,7 @@ from ...neurons import UnreadableFile
 
 __all__ = ["FIX", "locate", "open_published"]
 
+MISSING = "put the file there, or unset SYNFIRE_DATA to download it"
 FIX = "delete it and get it anew (unset SYNFIRE_DATA to download it)"
 
 
@@ -43,12 +44,10 @@ def locate(folder: str, file: str, source: str, checksum: str) -> Path:
         ) from error
 
 
-def open_published(
-    path: Path, checksum: str, missing: str = "put the file there, or unset SYNFIRE_DATA to download it"
-) -> BinaryIO:
+def open_published(path: Path, checksum: str, *, missing: str = MISSING, foreign: str = FIX) -> BinaryIO:
     """The file, opened at its beginning, after its checksum was compared.
 
-    Parameters   missing   what to do if it is not there
+    Parameters   missing, foreign   what to do if it is not there, or another one
     Raises       UnreadableFile if it is missing, cannot be read, or is not the published one
     """
     kind, _, wanted = checksum.partition(":")
@@ -61,7 +60,7 @@ def open_published(
         size = opened.tell()
         if found != wanted:
             raise UnreadableFile(
-                f"{path}: {size} bytes, truncated or not the published file (its {kind} differs from {wanted[:12]}...); {FIX}"
+                f"{path}: {size} bytes, truncated or not the published file (its {kind} differs from {wanted[:12]}...); {foreign}"
             )
         opened.seek(0)
     except UnreadableFile:
@@ -69,5 +68,5 @@ def open_published(
         raise
     except OSError as error:
         opened.close()
-        raise UnreadableFile(f"{path}: cannot be read ({error}); {FIX}") from error
+        raise UnreadableFile(f"{path}: cannot be read ({error}); {foreign}") from error
     return opened

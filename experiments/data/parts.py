@@ -45,7 +45,7 @@ def three_parts(
                               are not balanced; 0: all
                  flat         as of `Images`
                  mean, std    as of `Images`; None: those of `NORMALISATION` under the name of the set
-    Raises       InvalidValue; UnknownName if mean or std is None and the set is not in `NORMALISATION`
+    Raises       InvalidValue, also if mean or std is None and the set is not in `NORMALISATION`
     """
     check_seed("three_parts: seed", seed)
     n = len(image_set.train_labels)

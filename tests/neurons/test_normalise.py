@@ -33,6 +33,42 @@ def test_batch_norm_in_evaluation_uses_running_statistics():
     assert y.abs().max() < 0.2  # five standard errors of the running mean would be 0.1
 
 
+def test_batch_norm_of_maps_standardises_each_channel_over_its_pixels_too():
+    x = 3.0 + 2.0 * torch.randn(3, 8, 5, 4, 6, dtype=torch.float64)
+    plain, learned = sf.BatchNorm(5, affine=False).double(), sf.BatchNorm(5, gain=2.0).double()
+    with torch.no_grad():
+        learned.norm.weight.copy_(torch.arange(1.0, 6.0))
+        learned.norm.bias.copy_(torch.arange(5.0))
+    mean, variance = x.mean((0, 1, 3, 4), keepdim=True), x.var((0, 1, 3, 4), correction=0, keepdim=True)
+    wanted = (x - mean) / (variance + 1e-5).sqrt()
+    torch.testing.assert_close(plain(x)[0], wanted, rtol=1e-10, atol=1e-10)
+    scale, shift = torch.arange(1.0, 6.0)[:, None, None], torch.arange(5.0)[:, None, None]
+    torch.testing.assert_close(learned(x)[0], 2.0 * (scale * wanted + shift), rtol=1e-10, atol=1e-10)
+    rows = x.permute(0, 1, 3, 4, 2).reshape(1, -1, 5)  # each pixel a sample
+    torch.testing.assert_close(
+        sf.BatchNorm(5).double()(rows)[0].view(3, 8, 4, 6, 5).movedim(4, 2), wanted, rtol=1e-10, atol=1e-10
+    )
+
+
+def test_batch_norm_without_affine_has_nothing_to_learn():
+    assert not list(sf.BatchNorm(5, affine=False).parameters())
+    assert sum(p.numel() for p in sf.BatchNorm(5).parameters()) == 10
+
+
+def test_batch_norm_of_maps_is_folded_into_the_convolution():
+    nir = pytest.importorskip("nir")
+    norm = sf.BatchNorm(2, gain=3.0, affine=False)
+    conv = sf.Conv(1, 2, 3, padding=1, bias=True, gain=2.0, seed=1)
+    norm(conv(torch.randn(2, 9, 1, 4, 4))[0])  # running statistics away from their start
+    network = sf.Feedforward([conv, norm, sf.Flatten(), sf.Spiking(32, sf.LIF())]).eval()
+    node = next(n for n in sf.to_nir(network, size=(1, 4, 4)).nodes.values() if isinstance(n, nir.Conv2d))
+    x = torch.randn(1, 3, 1, 4, 4)
+    made = torch.nn.functional.conv2d(x[0], torch.as_tensor(node.weight), torch.as_tensor(node.bias), padding=1)
+    torch.testing.assert_close(made, norm(conv(x)[0])[0][0].detach(), rtol=1e-5, atol=1e-5)  # float32
+    with pytest.raises(InvalidValue, match="2 channels"):
+        sf.to_nir(sf.Feedforward([conv, sf.BatchNorm(3), sf.Flatten(), sf.Spiking(32, sf.LIF())]), size=(1, 4, 4))
+
+
 def test_dropout_silences_a_unit_for_the_whole_sequence_and_keeps_the_mean():
     y, mask = sf.Dropout(0.4)(torch.ones(30, 50, 100))
     assert (y == y[0]).all()  # one mask for all steps
@@ -73,7 +109,10 @@ def test_count_sums_over_time_and_over_pieces():
         (lambda: sf.Extend(-1), "Extend.steps"),
         (lambda: sf.BatchNorm(0), "BatchNorm.n"),
         (lambda: sf.BatchNorm(3, gain=0.0), "BatchNorm.gain"),
+        (lambda: sf.BatchNorm(3, affine=1), "BatchNorm.affine"),
         (lambda: sf.BatchNorm(3)(torch.zeros(2, 2, 4)), "BatchNorm: x"),
+        (lambda: sf.BatchNorm(3)(torch.zeros(2, 2, 4, 3, 3)), "BatchNorm: x"),
+        (lambda: sf.BatchNorm(3)(torch.zeros(0, 2, 3, 3, 3)), "BatchNorm: x"),
         (lambda: sf.Count()(torch.zeros(2, 2)), "Count: x"),
     ],
 )

@@ -18,7 +18,7 @@ def digits():
     return tuple((x[:, part], target[part]) for part in (order[:1400], order[1400:]))
 
 
-def accuracy(rule, network, optimisers, epochs=4):
+def accuracy(rule, network, optimisers, epochs=3):
     train, test = digits()
     fitted = sf.fit(network, rule, train, epochs=epochs, batch=32, optimisers=optimisers, progress=False)
     return sf.evaluate(fitted.network, test)[1]

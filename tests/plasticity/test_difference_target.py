@@ -140,6 +140,27 @@ def test_noise_is_a_function_of_seed_and_batches_seen_and_of_nothing_else():
     assert torch.equal(later["layers.0.weight"], first.gradients["layers.0.weight"])
 
 
+def test_held_layers_get_no_gradient_and_change_nothing_for_the_others():
+    network, batch, rule = network_of(5, 7, 6, 3, 4), batch_of(), sf.DifferenceTarget()
+    whole = gradients(rule, network, batch)
+    network.layers[2].requires_grad_(False)
+    held = gradients(rule, network, batch)
+    assert set(whole) - set(held) == {"layers.2.weight", "layers.2.bias"}
+    assert difference(held, {name: whole[name] for name in held}) < 1e-12
+
+
+def test_dropout_and_flattening_count_as_no_layers():
+    network, batch, rule = network_of(5, 7, 6, 4), batch_of(), sf.DifferenceTarget()
+    first, tanh, second, rate, last = network.layers
+    more = sf.Feedforward([sf.Flatten(), first, tanh, sf.Dropout(0.5), second, rate, sf.Dropout(0.5), last])
+    expected = list(gradients(rule, network, batch).values())
+    for found, right in zip(gradients(rule, more.eval(), batch).values(), expected, strict=True):
+        torch.testing.assert_close(found, right)
+    dropped = gradients(rule, more.train(), batch)
+    assert all(bool(value.isfinite().all()) for value in dropped.values())
+    assert not torch.equal(dropped["layers.1.weight"], expected[0])
+
+
 def test_feedback_becomes_an_inverse_while_forward_weights_stand_still():
     network, batch, rule = network_of(5, 4, 12, 4), batch_of(samples=64), sf.DifferenceTarget(noise=0.05)
     readout_alone(network)

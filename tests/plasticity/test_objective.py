@@ -40,8 +40,21 @@ def test_squared_error_is_its_formula():
     assert float(sf.SquaredError().loss(OUTPUTS, target)) == pytest.approx(expected, rel=1e-12)
 
 
+def test_mean_squared_error_is_its_formula_for_images_too():
+    made, target = OUTPUTS.reshape(2, 3, 2, 2, 3), torch.arange(72.0, dtype=torch.float64).reshape(2, 3, 2, 2, 3)
+    expected = np.mean((made.numpy() - target.numpy()) ** 2)
+    assert float(sf.MeanSquaredError().loss(made, target)) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(InvalidValue, match="as the outputs"):
+        sf.MeanSquaredError().loss(made, target[..., :1])  # would broadcast
+
+
 @pytest.mark.parametrize(
-    ("objective", "target"), [(sf.StepCrossEntropy(), TARGET), (sf.SquaredError(), torch.ones_like(OUTPUTS))]
+    ("objective", "target"),
+    [
+        (sf.StepCrossEntropy(), TARGET),
+        (sf.SquaredError(), torch.ones_like(OUTPUTS)),
+        (sf.MeanSquaredError(), torch.ones_like(OUTPUTS)),
+    ],
 )
 def test_stepwise_losses_average_to_the_loss(objective, target):
     each = [float(objective.step_loss(OUTPUTS[t], target, t)) for t in range(len(OUTPUTS))]

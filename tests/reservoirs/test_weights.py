@@ -23,7 +23,8 @@ SURROGATES = [
     sf.ArcTan(slope=0.1), sf.FastSigmoid(), sf.Gaussian(), sf.Sigmoid(), sf.StraightThrough(), sf.Triangular(height=0.3),
 ]  # fmt: skip
 OBJECTIVES = [
-    sf.CountCrossEntropy(), sf.MaxCrossEntropy(), sf.SquaredError(), sf.StepCrossEntropy(), sf.SummedSoftmax(),
+    sf.CountCrossEntropy(), sf.MaxCrossEntropy(), sf.MeanSquaredError(), sf.SquaredError(), sf.StepCrossEntropy(),
+    sf.SummedSoftmax(),
 ]  # fmt: skip
 DELAYS = [sf.LearnableDelay(max_delay=4.0, freeze=0.5), sf.RandomDelay(max_delay=3.0), sf.TwoTapDelay(max_delay=2.0)]
 
@@ -45,7 +46,7 @@ def stacks(draw):
         else:
             layers.append(sf.DelayedDense(n, 4, draw(st.sampled_from(DELAYS)), dt=dt, synapses=draw(st.integers(1, 2))))
         if draw(st.booleans()):
-            layers.append(sf.BatchNorm(4, gain=draw(st.floats(0.1, 10.0))))
+            layers.append(sf.BatchNorm(4, gain=draw(st.floats(0.1, 10.0)), affine=draw(st.booleans())))
         kind, name = draw(st.sampled_from([sf.Spiking, sf.Recurrent])), draw(st.sampled_from(sorted(MODELS)))
         learn = ("tau_m",) if "LIF" in name and draw(st.booleans()) else ()
         surrogate = draw(st.sampled_from(SURROGATES))
@@ -247,3 +248,11 @@ def test_a_description_that_cannot_be_is_refused(saved, name):
 
 def test_an_unchanged_description_is_read(saved):
     assert sf.load_network(changed(saved, lambda description, tensors: None)).n_parameters > 0
+
+
+def test_a_batch_norm_saved_before_it_could_be_plain_still_scales_and_shifts():
+    from synfire.reservoirs.description import known_classes, layer_from
+
+    tensors = {"layers.0.norm.running_mean": torch.zeros(3)}
+    made = layer_from({"layer": "BatchNorm", "n": 3, "gain": 2.0}, "layers.0", tensors, known_classes(()))
+    assert made.affine

@@ -130,10 +130,10 @@ def test_links_in_an_archive_are_not_followed(tmp_path: Path, monkeypatch: pytes
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as file:
         link = tarfile.TarInfo("cifar-100-binary/train.bin")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        link.type, link.linkname, link.size = tarfile.SYMTYPE, "/etc/passwd", PER_MEMBER * 3074
         file.addfile(link)
     put(tmp_path, "cifar100", packed.getvalue(), monkeypatch)
-    with pytest.raises(UnreadableFile, match=r"train.bin has 0 bytes"):
+    with pytest.raises(UnreadableFile, match=r"train.bin is no plain file"):
         load_cifar("cifar100")
 
 

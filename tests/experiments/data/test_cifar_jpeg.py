@@ -125,6 +125,18 @@ def test_it_is_not_taken_for_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_images("cifar10")
 
 
+def test_another_file_is_refused_before_it_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = npz(**arrays([stream()]))
+    put(tmp_path, packed, monkeypatch)
+    (tmp_path / "cifar10" / cifar_jpeg.FILE).write_bytes(packed[:-1])
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("a foreign file was parsed"))
+    with pytest.raises(UnreadableFile, match=r"not the published file.*put cifar10-jpeg.npz into a folder"):
+        load_cifar_jpeg()
+    (tmp_path / "cifar10" / cifar_jpeg.FILE).unlink()
+    with pytest.raises(UnreadableFile, match=r"No such file.*put cifar10-jpeg.npz into a folder"):
+        load_cifar_jpeg()
+
+
 def test_without_a_folder_it_says_that_it_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SYNFIRE_DATA", raising=False)
     with pytest.raises(UnreadableFile, match=r"not downloaded.*set SYNFIRE_DATA"):
