@@ -44,7 +44,7 @@ class Contender:
 
 BACKWARD = ((0.05,), (0.1,), (0.2,), (0.4,), (0.8,))  # the paper's range of rates, by factors of two
 LOCAL = ((0.2,), (0.5,), (1.0,), (1.5,), (2.0,))  # the paper's own grid for counter-current learning
-READOUT = ((0.2,), (0.4,), (0.8,), (1.6,), (3.2,))  # a readout alone bears larger steps, and is the control: not to be held back
+READOUT = ((0.2,), (0.4,), (0.8,), (1.6,), (3.2,))  # the control, held back by no edge: a readout bears larger steps
 CLIP = 1.0  # largest norm of a gradient; of the paper's two, and for all contenders but forward-forward
 VALUES = 0.3  # rate of their values in the incremental kind, which has two rates besides
 SETTLING = 8  # steps of predictive coding for a batch, both kinds: more than hidden layers of any network here
@@ -219,7 +219,7 @@ CONTENDERS: dict[str, Contender] = {
     ),
     "pc": Contender(
         label="predictive coding", build=_predictive_coding, second="rate of the values",
-        settings=((0.1, 0.3), (0.2, 0.1), (0.2, 0.3), (0.2, 0.5), (0.4, 0.3)),
+        settings=((0.1, 0.3), (0.1, 0.5), (0.2, 0.3), (0.2, 0.5), (0.2, 0.8)),
         source="Whittington & Bogacz 2017, doi:10.1162/NECO_a_00949",
     ),
     "ipc": Contender(
@@ -229,7 +229,7 @@ CONTENDERS: dict[str, Contender] = {
     ),
     "ff": Contender(
         label="forward-forward", build=_forward_forward, second="threshold of goodness", optimiser="adam",
-        settings=((3e-4, 0.5), (1e-3, 0.2), (1e-3, 0.5), (1e-3, 1.0), (3e-3, 0.5)),
+        settings=((1e-3, 0.5), (1e-3, 1.0), (2e-3, 0.5), (2e-3, 1.0), (4e-3, 0.5)),
         source="Hinton 2022, arXiv 2212.13345",
     ),
     "eg": Contender(

@@ -60,7 +60,7 @@ def _accuracy(record: Any, prefix: str, order: list[str]) -> Figure:
 
 
 def _angle(record: Any, prefix: str, order: list[str]) -> Figure:
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(7.5, 4.6), layout="constrained")
     ends: list[tuple[float, str]] = []
@@ -79,6 +79,7 @@ def _angle(record: Any, prefix: str, order: list[str]) -> Figure:
     axes.axhline(90.0, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
     axes.set_ylim(-4.0, max([94.0, *(height + 4.0 for height, _ in ends)]))
     axes.set_yticks(range(0, 91, 15))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.set_xlabel("epochs done")
     axes.set_ylabel("angle to backprop's gradient (degrees)\nmean, range of seeds")
     _plain(axes)
@@ -99,8 +100,9 @@ def _macs(record: Any, prefix: str, order: list[str]) -> Figure:
             x, y, yerr=[[below], [above]], fmt="o", color=COLOURS[rule], markersize=6, elinewidth=1.5, alpha=0.9
         )
         points.append((x, y, rule))
-    axes.set_xscale("log")
-    axes.grid(color="0.94", which="both")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:.3g}")
+    axes.grid(color="0.94")
     axes.set_axisbelow(True)
     axes.set_xlabel("million multiply-accumulates per sample and training step")
     axes.set_ylabel(f"test accuracy on {_place(record, prefix)} (%)")
