@@ -44,10 +44,10 @@ class Contender:
 
 BACKWARD = ((0.05,), (0.1,), (0.2,), (0.4,), (0.8,))  # the paper's range of rates, by factors of two
 LOCAL = ((0.2,), (0.5,), (1.0,), (1.5,), (2.0,))  # the paper's own grid for counter-current learning
-READOUT = ((0.2,), (0.4,), (0.8,), (1.6,), (3.2,))  # the control, held back by no edge: a readout bears larger steps
+READOUT = ((0.5,), (2.0,), (8.0,), (32.0,), (128.0,))  # deep random features are small, and bear large steps
 CLIP = 1.0  # largest norm of a gradient; of the paper's two, and for all contenders but forward-forward
 VALUES = 0.3  # rate of their values in the incremental kind, which has two rates besides
-SETTLING = 8  # steps of predictive coding for a batch, both kinds: more than hidden layers of any network here
+SETTLING = 8  # steps of predictive coding for a batch, both kinds, or more where an error has further to go
 
 
 def _with_errors(make: Callable[[int], Any]) -> Callable[[Sequence[int], int, tuple[float, ...]], Trainee]:
@@ -118,14 +118,19 @@ def _fixed_weight_target(sizes: Sequence[int], seed: int, setting: tuple[float, 
 def _predictive_coding(sizes: Sequence[int], seed: int, setting: tuple[float, ...]) -> Trainee:
     from ..plasticity import PredictiveCoding
 
-    return _on_tanh(PredictiveCoding(steps=SETTLING, rate=setting[1]), sizes, seed, setting[0])
+    return _on_tanh(PredictiveCoding(steps=_settling(sizes), rate=setting[1]), sizes, seed, setting[0])
+
+
+def _settling(sizes: Sequence[int]) -> int:
+    """Steps in which an error reaches the lowest layer, and three more."""
+    return max(SETTLING, len(sizes) + 1)
 
 
 def _incremental(sizes: Sequence[int], seed: int, setting: tuple[float, ...]) -> Trainee:
     """With the step of the others, clipped: the source's own, as large as what the weights did meanwhile, diverges or is slow."""
     from ..plasticity import IncrementalPredictiveCoding
 
-    rule = IncrementalPredictiveCoding(steps=SETTLING, rate=VALUES, learning_rate=setting[1])
+    rule = IncrementalPredictiveCoding(steps=_settling(sizes), rate=VALUES, learning_rate=setting[1])
     return _on_tanh(rule, sizes, seed, setting[0])
 
 
@@ -223,7 +228,7 @@ CONTENDERS: dict[str, Contender] = {
         source="Whittington & Bogacz 2017, doi:10.1162/NECO_a_00949",
     ),
     "ipc": Contender(
-        label="incremental predictive coding", build=_incremental, second="learning rate within a batch",
+        label="incremental predictive coding (a variant)", build=_incremental, second="learning rate within a batch",
         settings=((0.1, 0.001), (0.1, 0.003), (0.2, 0.001), (0.2, 0.003), (0.4, 0.001)),
         source="Salvatori et al. 2024, arXiv 2212.00720",
     ),

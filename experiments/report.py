@@ -34,7 +34,7 @@ def report(record: LoadedRecord, figures: dict[str, str]) -> str:
         parts += ["### What holds", table(["check", "claim", "holds", "found"], rows)]
     paper = {name: m for name, m in record.metrics.items() if m["paper"] is not None}
     if paper:
-        rows = [[f"`{name}`", _value(m), f"{m['paper']:.3g}"] for name, m in paper.items()]
+        rows = [[f"`{name}`", _value(m), f"{m['paper']:.4g}"] for name, m in paper.items()]
         parts += ["### Beside the paper", table(["metric", "here", "paper"], rows)]
     return "\n\n".join([*parts, "### All numbers", *_by_method(record)])
 
@@ -103,7 +103,7 @@ def _by_method(record: LoadedRecord) -> list[str]:
 
 
 def _value(metric: dict[str, Any]) -> str:
-    value, low, high = (f"{metric[key]:.3g}" for key in ("value", "low", "high"))
+    value, low, high = (f"{metric[key]:.4g}" for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]" if len(metric["values"]) > 1 else value
 
 
