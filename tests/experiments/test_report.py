@@ -23,7 +23,7 @@ def test_page_holds_every_number_check_and_figure(result, tmp_path):
         measure, _, method = name.partition(".")
         assert f"`{measure}`" in page
         assert f"`{method}`" in page
-        assert f"{metric['value']:.3g}" in page
+        assert f"{metric['value']:.4g}" in page
     for check in record.checks.values():
         assert check["claim"] in page
     drawn = {file.name for file in path.parent.glob("*.png")}
