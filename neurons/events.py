@@ -26,6 +26,7 @@ Floats = NDArray[Any]
 Words = NDArray[np.uint64]  # bit k of word w in a row stands for column 64 w + k
 
 _ROWS = 64  # worth a piece of work of its own
+_ENTRIES = 2**18  # that are looked at in less time than a thread takes to wake
 _COLUMNS = 64  # of a weight's gradient that one thread sums
 
 
@@ -56,14 +57,14 @@ def events_of(x: NDArray[Any], dtype: Any, *, at_most: float = math.inf) -> Even
     """
     words = np.empty((len(x), words_of(x.shape[1])), np.uint64)
     counts, ones = np.zeros(len(x), np.int64), np.ones(len(x), np.bool_)
-    mark = kernel(_mark)
-    shared(lambda first, last: mark(x, words, counts, ones, first, last), len(x), least=_ROWS)
+    mark, least = kernel(_mark), max(_ROWS, _ENTRIES // max(1, x.shape[1]))
+    shared(lambda first, last: mark(x, words, counts, ones, first, last), len(x), least=least)
     total = int(counts.sum())
     if ones.all() or total > at_most:
         return Events(words, np.empty(0, dtype), np.empty(0, np.int64), total)
     start, values = np.cumsum(counts) - counts, np.empty(total, dtype)
     pick = kernel(_pick)
-    shared(lambda first, last: pick(x, words, start, values, first, last), len(x), least=_ROWS)
+    shared(lambda first, last: pick(x, words, start, values, first, last), len(x), least=least)
     return Events(words, values, start, total)
 
 
