@@ -93,7 +93,7 @@ PRESETS = {
         rules=("backprop", "ff", "frozen"), datasets=("digits",), networks=("32x2",), epochs=3, tune_epochs=1, batch=32,
         train_size=400, seeds=2,
     ),
-    "laptop": Config(epochs=20, tune_epochs=10, batch=64, train_size=12_000, seeds=3),
+    "laptop": Config(epochs=10, tune_epochs=4, seeds=3),
     "paper": Config(datasets=("mnist", "fashion_mnist"), networks=("256x5",)),
 }  # fmt: skip
 

@@ -54,7 +54,7 @@ def _accuracy(record: Any, prefix: str, order: list[str]) -> Figure:
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.grid(axis="x", color="0.92")
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"test accuracy on {_place(record, prefix)} (%): each seed, mean, 95 % interval")
+    axes.set_xlabel(f"test accuracy on {_place(record, prefix)} (%)\neach seed, mean, 95 % interval")
     _plain(axes)
     return figure
 
