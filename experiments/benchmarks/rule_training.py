@@ -2,7 +2,8 @@
 
 The network is the one of counter-current learning on Fashion-MNIST, 784-256-256-256-256-256-10 without biases, in batches of 256;
 the images are random bytes, normalised batch by batch, as many as are trained on there. Synfire trains as a user would: by `fit`,
-with gradients clipped, and OpenMP's threads left to spin as they do by default; torch by the shortest loop that does the same by backpropagation, without clipping.
+with gradients clipped, and OpenMP's threads left to spin as they do by default; torch by the shortest loop that does the same by
+backpropagation, without clipping.
 """
 
 from __future__ import annotations
