@@ -166,9 +166,8 @@ def _shapes(kind: type[Layer], made: Described) -> dict[str, tuple[int, ...]]:
     if issubclass(kind, Conv):
         return {"weight": (made["channels_out"], made["channels_in"], made["kernel"], made["kernel"])}
     if issubclass(kind, BatchNorm):
-        return {"norm.weight": (made["n"],)}
+        return {"norm.running_mean": (made["n"],)}
     if issubclass(kind, Goodness):
         return {f"layers.{k}.weight": (n, made["sizes"][k + 1]) for k, n in enumerate(made["sizes"][:-1])}
-        return {"norm.running_mean": (made["n"],)}
     found: dict[str, tuple[int, ...]] = {f"learned.{field}": (made["n"],) for field in made.get("learn", ())}
     return found | ({"weight": (made["n"], made["n"])} if issubclass(kind, Recurrent) else {})
