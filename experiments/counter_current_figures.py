@@ -59,7 +59,7 @@ def _accuracy(record: Any, shown: list[str]) -> Figure:
 
 
 def _learning(record: Any, shown: list[str]) -> Figure:
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     curves = [curve for curve in ("train_accuracy", "test_accuracy") if f"{curve}/{shown[0]}" in record.series_names]
     figure, several = pyplot.subplots(
@@ -74,6 +74,7 @@ def _learning(record: Any, shown: list[str]) -> Figure:
             axes.fill_between(epochs, values.min(0), values.max(0), color=COLOURS[name], alpha=0.15, linewidth=0)
             ends.append(float(np.nanmin(values[:, -1])))
         axes.set_ylim(bottom=max(0.0, min(ends) - 12.0))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{title} accuracy (%): mean, range of seeds")
         _plain(axes)
