@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .factors import Factors
 from .modifier import Modifier
 
 __all__ = ["Centralise"]
@@ -28,7 +29,12 @@ class Centralise(Modifier):
     """
 
     def update(
-        self, gradients: dict[str, Tensor], state: Any, *, weights: Mapping[str, Tensor]
+        self,
+        gradients: dict[str, Tensor],
+        state: Any,
+        *,
+        weights: Mapping[str, Tensor],
+        activity: Mapping[str, Factors],
     ) -> tuple[dict[str, Tensor], Any]:
         return {name: _centred(name, value) for name, value in gradients.items()}, state
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..neurons.errors import InvalidValue
+from .factors import Factors
 from .modifier import Modifier
 
 __all__ = ["Clip"]
@@ -39,7 +40,12 @@ class Clip(Modifier):
             raise InvalidValue("Clip.norm", self.norm, "> 0 and finite")
 
     def update(
-        self, gradients: dict[str, Tensor], state: Any, *, weights: Mapping[str, Tensor]
+        self,
+        gradients: dict[str, Tensor],
+        state: Any,
+        *,
+        weights: Mapping[str, Tensor],
+        activity: Mapping[str, Factors],
     ) -> tuple[dict[str, Tensor], Any]:
         scaled: dict[str, Tensor] = {}
         for own in (False, True):

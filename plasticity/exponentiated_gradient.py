@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..neurons.errors import InvalidValue
+from .factors import Factors
 from .modifier import Modifier
 
 __all__ = ["ExponentiatedGradient"]
@@ -47,7 +48,12 @@ class ExponentiatedGradient(Modifier):
         return {}
 
     def update(
-        self, gradients: dict[str, Tensor], state: dict[str, Tensor], *, weights: Mapping[str, Tensor]
+        self,
+        gradients: dict[str, Tensor],
+        state: dict[str, Tensor],
+        *,
+        weights: Mapping[str, Tensor],
+        activity: Mapping[str, Factors],
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         before = {name: w.detach().clone() for name, w in weights.items() if name in gradients and _connects(name, w)}
         return gradients, before

@@ -5,16 +5,31 @@ rule = chain(CounterCurrent(), Centralise(), Clip(1.0))
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from ..neurons.errors import InvalidValue
 from .credit import Batch, Credit, CreditRule, LayeredNetwork, learned_by, settle
+from .factors import Factors, recorded
 
-__all__ = ["Chain", "Modifier", "chain"]
+__all__ = ["Chain", "FinishedTask", "Modifier", "chain"]
+
+
+class FinishedTask(NamedTuple):
+    """A task that was learned, for modifiers that keep something of it.
+
+    network     as it is now, in evaluation mode
+    batches     of the task's training samples, as many as the caller cares to show
+    gradients   from a batch to gradients by name, as the rule gives them before any modifier
+    """
+
+    network: LayeredNetwork
+    batches: Sequence[Batch]
+    gradients: Callable[[Batch], dict[str, Tensor]]
 
 
 class Modifier:
@@ -23,18 +38,34 @@ class Modifier:
     Gradients and weights are given by name: the network's, and those that the rule itself learns, as "rule.NAME".
     """
 
+    reads_activity: ClassVar[bool] = False
+    """Whether `update` is to be given the factors of the gradients; writing them down takes time and memory."""
+
     def init(self, weights: Mapping[str, Tensor]) -> Any:
         """The modifier's state before the first batch. Refuses weights that it cannot keep to its law."""
         return None
 
     def update(
-        self, gradients: dict[str, Tensor], state: Any, *, weights: Mapping[str, Tensor]
+        self,
+        gradients: dict[str, Tensor],
+        state: Any,
+        *,
+        weights: Mapping[str, Tensor],
+        activity: Mapping[str, Factors],
     ) -> tuple[dict[str, Tensor], Any]:
-        """Gradients for the optimiser, and the state to go on; neither argument is changed in place."""
+        """Gradients for the optimiser, and the state to go on; neither argument is changed in place.
+
+        activity   presynaptic activity and error behind the gradients that the rule gave, by the weight's name; empty unless
+                   `reads_activity`. A gradient that a modifier before this one has changed is no longer their product
+        """
         return gradients, state
 
     def settle(self, weights: Mapping[str, Tensor], state: Any) -> Any:
         """After the optimiser's step: bring the weights, in place, to what must hold exactly. Returns the state to go on."""
+        return state
+
+    def end_task(self, task: FinishedTask, state: Any) -> Any:
+        """After the last batch of a task, before the first of the next: keep what must not be forgotten. Returns the state."""
         return state
 
 
@@ -56,10 +87,13 @@ class Chain:
         return inner, [modifier.init(weights) for modifier in self.modifiers]
 
     def gradients(self, network: LayeredNetwork, batch: Batch, state: tuple[Any, list[Any]]) -> Credit:
-        credit = self.rule.gradients(network, batch, state[0])
+        asked = any(modifier.reads_activity for modifier in self.modifiers)
+        with recorded(network) if asked else contextlib.nullcontext() as record:
+            credit = self.rule.gradients(network, batch, state[0])
+        activity = {} if record is None else record.factors()
         weights, gradients, states = self._weights(network, credit.state), credit.gradients, list(state[1])
         for k, modifier in enumerate(self.modifiers):
-            gradients, states[k] = modifier.update(gradients, states[k], weights=weights)
+            gradients, states[k] = modifier.update(gradients, states[k], weights=weights, activity=activity)
         return credit._replace(gradients=gradients, state=(credit.state, states))
 
     def learned(self, state: tuple[Any, list[Any]]) -> nn.Module | None:
@@ -69,6 +103,19 @@ class Chain:
         inner = settle(self.rule, network, state[0])
         weights = self._weights(network, inner)
         return inner, [m.settle(weights, own) for m, own in zip(self.modifiers, state[1], strict=True)]
+
+    def end_task(
+        self, network: LayeredNetwork, batches: Sequence[Batch], state: tuple[Any, list[Any]]
+    ) -> tuple[Any, list[Any]]:
+        """The state with which the next task is learned: each modifier keeps what it needs of this one.
+
+        Parameters   network   as the task left it, in evaluation mode
+                     batches   of the task's training samples: all, or enough for the modifiers to know it by
+                     state     at the end of the task, as in `Fitted.state`
+        """
+        inner, states = state
+        task = FinishedTask(network, batches, lambda batch: self.rule.gradients(network, batch, inner).gradients)
+        return inner, [m.end_task(task, own) for m, own in zip(self.modifiers, states, strict=True)]
 
     def _weights(self, network: LayeredNetwork, inner: Any) -> dict[str, Tensor]:
         weights = {name: value for name, value in network.named_parameters() if value.requires_grad}

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..neurons.errors import InvalidValue
+from .factors import Factors
 from .modifier import Modifier
 
 __all__ = ["WarmUp"]
@@ -41,7 +42,12 @@ class WarmUp(Modifier):
         return 0
 
     def update(
-        self, gradients: dict[str, Tensor], state: Any, *, weights: Mapping[str, Tensor]
+        self,
+        gradients: dict[str, Tensor],
+        state: Any,
+        *,
+        weights: Mapping[str, Tensor],
+        activity: Mapping[str, Factors],
     ) -> tuple[dict[str, Tensor], Any]:
         if state >= self.steps - 1:
             return gradients, state

@@ -116,6 +116,7 @@ def fit(
     batch: int = 128,
     optimisers: Optimisers | None = None,
     seed: int = 0,
+    state: Any = None,
     progress: bool = True,
     observe: Callable[[int, Feedforward, Any], None] | None = None,
 ) -> Fitted:
@@ -129,6 +130,7 @@ def fit(
                  optimisers   `adam(...)`, `sgd(...)`, or a function of (network, epochs) to torch optimisers and schedulers;
                               schedulers step after every epoch. What the rule itself learns stands in `network.rule`
                  seed         of the order of samples and of what layers draw; both are pure functions of (seed, epoch)
+                 state        the rule's at first, as `Fitted.state` of an earlier training has it; None: `rule.init(network)`
                  progress     whether a bar is shown on a terminal
                  observe      called with (epochs done, network, the rule's state) before the first epoch and after each
     Returns      Fitted; after Ctrl-C one of what was done, with `interrupted` set
@@ -147,7 +149,7 @@ def fit(
         )
     sets = {name: _samples(name, data) for name, data in (("train", train), ("validation", validation), ("test", test))}
     network = copy.deepcopy(network)
-    carried = rule.init(network)
+    carried = rule.init(network) if state is None else copy.deepcopy(state)
     learner = Learner(network, learned_by(rule, carried))
     if not any(value.requires_grad for value in learner.parameters()):
         raise InvalidValue("fit: network", "no parameters that ask for a gradient", "at least one to train")

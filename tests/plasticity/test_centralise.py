@@ -13,7 +13,7 @@ def test_the_mean_over_a_units_inputs_is_taken_from_connections_and_kernels_alon
     shapes = {"layers.0.weight": (4, 5), "layers.1.weight": (3, 2, 3, 3), "rule.0.weight": (5, 4)}
     others = {"layers.0.bias": (5,), "layers.3.norm.weight": (5,), "layers.4.delay": (4, 5)}
     given = {name: torch.randn(shape, generator=draw, dtype=torch.float64) for name, shape in (shapes | others).items()}
-    found, _ = sf.Centralise().update(given, None, weights={})
+    found, _ = sf.Centralise().update(given, None, weights={}, activity={})
     assert list(found) == list(given)
     for name, value in found.items():
         g = given[name].numpy()

@@ -13,7 +13,7 @@ def clipped(norm, scale=1.0):
     shapes = {"layers.0.weight": (4, 5), "layers.0.bias": (5,), "rule.0.weight": (5, 4), "layers.2.weight": (5, 3)}
     given = {name: scale * torch.randn(shape, generator=draw, dtype=torch.float64) for name, shape in shapes.items()}
     kept = {name: value.clone() for name, value in given.items()}
-    found, _ = sf.Clip(norm).update(given, None, weights={})
+    found, _ = sf.Clip(norm).update(given, None, weights={}, activity={})
     assert list(found) == list(given)
     assert all(torch.equal(given[name], kept[name]) for name in given)  # not changed in place
     return given, found
@@ -31,9 +31,9 @@ def test_network_and_rule_are_each_scaled_to_at_most_the_norm(scale):
 
 def test_no_gradient_stays_none_and_one_that_is_not_finite_stays_so():
     clip = sf.Clip(1.0)
-    assert not clip.update({"w": torch.zeros(3)}, None, weights={})[0]["w"].any()
+    assert not clip.update({"w": torch.zeros(3)}, None, weights={}, activity={})[0]["w"].any()
     for bad in (float("nan"), float("inf")):
-        assert not clip.update({"w": torch.tensor([1.0, bad])}, None, weights={})[0]["w"].isfinite().all()
+        assert not clip.update({"w": torch.tensor([1.0, bad])}, None, weights={}, activity={})[0]["w"].isfinite().all()
 
 
 @pytest.mark.parametrize("norm", [0.0, -1.0, float("inf"), float("nan"), True, "1"])
@@ -50,5 +50,5 @@ def test_a_network_learns_the_digits_with_it():
 
 def test_gradients_whose_squares_overflow_keep_their_direction():
     huge = torch.full((4,), 1e25)
-    found, _ = sf.Clip(1.0).update({"w": huge}, None, weights={})
+    found, _ = sf.Clip(1.0).update({"w": huge}, None, weights={}, activity={})
     torch.testing.assert_close(found["w"], torch.full((4,), 0.5))

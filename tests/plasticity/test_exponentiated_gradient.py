@@ -52,7 +52,7 @@ def test_with_other_optimisers_their_step_is_the_exponent(optimisers):
 def settled(weight, step, **options):
     """The weight after an optimiser's step was settled."""
     rule, weights = sf.ExponentiatedGradient(**options), {"layers.0.weight": weight.clone()}
-    _, state = rule.update(dict(weights), rule.init(weights), weights=weights)
+    _, state = rule.update(dict(weights), rule.init(weights), weights=weights, activity={})
     weights["layers.0.weight"] += step
     rule.settle(weights, state)
     return weights["layers.0.weight"]

@@ -17,7 +17,7 @@ class Times(sf.Modifier):
     def init(self, weights):
         return {"weights": sorted(weights), "updates": 0, "settled": 0}
 
-    def update(self, gradients, state, *, weights):
+    def update(self, gradients, state, *, weights, activity):
         return {name: self.factor * g for name, g in gradients.items()}, state | {"updates": state["updates"] + 1}
 
     def settle(self, weights, state):
@@ -28,7 +28,7 @@ class Times(sf.Modifier):
 class Plus(sf.Modifier):
     amount: float
 
-    def update(self, gradients, state, *, weights):
+    def update(self, gradients, state, *, weights, activity):
         return {name: g + self.amount for name, g in gradients.items()}, state
 
 

@@ -229,3 +229,16 @@ def test_bad_input_names_the_field(change, field):
 def test_adam_refuses_what_cannot_be_meant(options):
     with pytest.raises(InvalidValue, match="adam"):
         sf.adam(**options)
+
+
+def test_a_rule_goes_on_from_the_state_that_it_is_given():
+    network = sf.perceptron([4, 6, 3], seed=0)
+    x, y = torch.randn(1, 40, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 3
+    rule = sf.chain(sf.BPTT(), sf.WarmUp(100))
+    first = sf.fit(network, rule, (x, y), epochs=1, batch=10, optimisers=sf.sgd(0.1), progress=False)
+    assert first.state[1] == [4]
+    second = sf.fit(
+        first.network, rule, (x, y), epochs=1, batch=10, optimisers=sf.sgd(0.1), state=first.state, progress=False
+    )
+    assert second.state[1] == [8]
+    assert first.state[1] == [4]
