@@ -22,7 +22,8 @@ class HeadCrossEntropy:
         loss(y, target) = inner.loss(y[..., first:last], target),   scores likewise: (batch, last - first)
 
     Everything counts from 0 within the head: class numbers in targets, and the scores' argmax, which is the answer. The error
-    of all other outputs is exactly 0. `step_loss` is there if `inner` has one.
+    of all other outputs is exactly 0. `step_loss` is there if `inner` has one. Rules that show the class itself to hidden layers
+    (DirectRandomTarget, CounterCurrent) show its number within the head, which other heads have too.
 
     Parameters   first, last   the head's first output and the one past its last, 0 <= first < last
                  inner         objective of the head's outputs; default: cross-entropy at each step
