@@ -30,12 +30,15 @@ if TYPE_CHECKING:
     from .difference_target import DifferenceTarget
     from .direct_feedback import DirectFeedback
     from .direct_random_target import DirectRandomTarget
+    from .elastic_weight_consolidation import ElasticWeightConsolidation
     from .eprop import EProp
     from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .feedback_alignment import FeedbackAlignment
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .forward_forward import ForwardForward
+    from .gradient_projection_memory import Energy, GradientProjectionMemory, Ranks
+    from .head import HeadCrossEntropy
     from .incremental_predictive_coding import IncrementalPredictiveCoding
     from .mirror import Mirror
     from .modifier import Modifier, chain
@@ -60,14 +63,18 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "CountCrossEntropy": "objective",
     "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
     "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
-    "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient",
+    "DirectRandomTarget": "direct_random_target", "EProp": "eprop",
+    "ElasticWeightConsolidation": "elastic_weight_consolidation", "Energy": "gradient_projection_memory",
+    "ExponentiatedGradient": "exponentiated_gradient",
     "FeedbackAlignment": "feedback_alignment", "FeedbackStream": "counter_current",
     "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "ForwardForward": "forward_forward",
+    "GradientProjectionMemory": "gradient_projection_memory", "HeadCrossEntropy": "head",
     "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
     "MaxCrossEntropy": "objective", "MeanCrossEntropy": "objective", "MeanSquaredError": "objective",
     "Mirror": "mirror", "Modifier": "modifier",
     "NormalisedMembership": "stream_loss", "OTTT": "ottt", "PredictiveCoding": "predictive_coding",
-    "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss", "SLTT": "sltt",
+    "RandomDelay": "delays", "RandomFeedback": "feedback",
+    "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt",
     "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
     "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "WarmUp": "warm_up",
     "angle": "agreement", "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
@@ -104,13 +111,17 @@ __all__ = [
     "DirectFeedback",
     "DirectRandomTarget",
     "EProp",
+    "ElasticWeightConsolidation",
+    "Energy",
     "EveryPair",
     "ExponentiatedGradient",
     "FeedbackAlignment",
     "FeedbackStream",
     "FixedWeightDifferenceTarget",
     "ForwardForward",
+    "GradientProjectionMemory",
     "HardBounds",
+    "HeadCrossEntropy",
     "IncrementalPredictiveCoding",
     "InhibitorySTDP",
     "LearnableDelay",
@@ -128,6 +139,7 @@ __all__ = [
     "PredictiveCoding",
     "RandomDelay",
     "RandomFeedback",
+    "Ranks",
     "ReadoutRule",
     "Reconstruction",
     "RecursiveLeastSquares",
