@@ -1,6 +1,8 @@
 """What a neuron is: parameters, state and one pure step; synapses, sources and encoders."""
 
-if __name__ != "synfire.neurons":  # from the repository's root a bare `import neurons` would make a second set of classes
+if (
+    __name__ != "synfire.neurons"
+):  # from the repository's root a bare `import neurons` would make a second set of classes
     raise ImportError("import this package as synfire.neurons, not as neurons")
 
 import importlib
@@ -36,16 +38,19 @@ if TYPE_CHECKING:
     from .dense import Conv, Dense
     from .goodness import Goodness
     from .layer import Layer
-    from .maps import MaxPool, Unflatten, Upsample
-    from .normalise import BatchNorm, Count, Dropout, Extend, Flatten
+    from .maps import AveragePool, Maps, MaxPool, Unflatten, Upsample
+    from .normalise import BatchNorm, Count, Dropout, Extend, FixedNorm, Flatten, fixed_norms
     from .rate import Activation, Elu, Rate, Relu, Tanh
+    from .residual import Residual
     from .spiking import Membrane, Recurrent, Spiking, spike
 
 _LAYERS = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "Activation": "rate", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense",
-    "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "Flatten": "normalise", "Goodness": "goodness",
-    "Layer": "layer", "MaxPool": "maps", "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate",
-    "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "spike": "spiking",
+    "Activation": "rate", "AveragePool": "maps", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise",
+    "Dense": "dense", "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "FixedNorm": "normalise",
+    "Flatten": "normalise", "Goodness": "goodness", "Layer": "layer", "Maps": "maps", "MaxPool": "maps",
+    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate", "Residual": "residual",
+    "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "fixed_norms": "normalise",
+    "spike": "spiking",
 }  # fmt: skip
 
 
@@ -64,6 +69,7 @@ __all__ = [
     "AdaptiveLIF",
     "Alpha",
     "ArcTan",
+    "AveragePool",
     "BatchNorm",
     "Conductance",
     "Conv",
@@ -79,6 +85,7 @@ __all__ = [
     "Exponential",
     "Extend",
     "FastSigmoid",
+    "FixedNorm",
     "Flatten",
     "Gaussian",
     "GaussianNoise",
@@ -88,6 +95,7 @@ __all__ = [
     "Izhikevich",
     "Izhikevich2007",
     "Layer",
+    "Maps",
     "MaxPool",
     "Membrane",
     "Neuron",
@@ -98,6 +106,7 @@ __all__ = [
     "Rate",
     "Recurrent",
     "Relu",
+    "Residual",
     "Sigmoid",
     "SoftResetAdaptiveLIF",
     "SoftResetLIF",
@@ -122,6 +131,7 @@ __all__ = [
     "encode_latency",
     "encode_rate",
     "exp",
+    "fixed_norms",
     "gamma",
     "lognormal",
     "normal",
