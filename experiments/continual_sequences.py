@@ -105,9 +105,9 @@ def split(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InvalidValue(f"split: {field}", value, "a whole number >= 1")
     if tasks * classes_per_task > classes:
-        found = f"{tasks} tasks of {classes_per_task} classes"
+        given = f"{tasks} tasks of {classes_per_task} classes"
         raise InvalidValue(
-            "split: tasks, classes_per_task", found, f"together at most the {classes} classes of {dataset}"
+            "split: tasks, classes_per_task", given, f"together at most the {classes} classes of {dataset}"
         )
     numbers = np.arange(classes) if order is None else np.asarray(order)
     if not np.array_equal(np.sort(numbers), np.arange(classes)):

@@ -53,15 +53,17 @@ def _read(part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
     path = locate("svhn", FILES[part], SOURCE, CHECKSUMS[part])
     wanted: dict[str, Any] = {"X": (SIDE, SIDE, CHANNELS, COUNTS[part]), "y": (COUNTS[part], 1)}
-    with open_published(path, CHECKSUMS[part]) as opened:
+    with open_published(path, CHECKSUMS[part]) as file:
+        opened: Any = file  # the stubs know of names only
         try:
-            said = {name: (shape, kind) for name, shape, kind in whosmat(opened)}
+            said: dict[str, Any] = {name: (shape, kind) for name, shape, kind in whosmat(opened)}
             for name, shape in wanted.items():
                 if said.get(name) != (shape, "uint8"):
-                    found = said.get(name, "nothing")
-                    raise UnreadableFile(f"{path}: {name} is {found}, wanted uint8 of shape {shape}; {FIX}")
+                    raise UnreadableFile(
+                        f"{path}: {name} is {said.get(name, 'nothing')}, wanted uint8 of shape {shape}; {FIX}"
+                    )
             opened.seek(0)
-            found = loadmat(opened, variable_names=list(wanted))
+            found: dict[str, Any] = loadmat(opened, variable_names=list(wanted))
         except UnreadableFile:
             raise
         except Exception as error:  # scipy reads what the file says, and fails in as many ways as a file can be wrong
