@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .maps import AveragePool, Maps, MaxPool, Unflatten, Upsample
     from .normalise import BatchNorm, Count, Dropout, Extend, FixedNorm, Flatten, fixed_norms
     from .rate import Activation, Elu, Rate, Relu, Tanh
+    from .represented_spiking import RepresentedSpiking
     from .residual import Residual
     from .spiking import Membrane, Recurrent, Spiking, spike
 
@@ -48,9 +49,9 @@ _LAYERS = {  # loaded when first asked for: torch takes a second, which a script
     "Activation": "rate", "AveragePool": "maps", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise",
     "Dense": "dense", "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "FixedNorm": "normalise",
     "Flatten": "normalise", "Goodness": "goodness", "Layer": "layer", "Maps": "maps", "MaxPool": "maps",
-    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate", "Residual": "residual",
-    "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "fixed_norms": "normalise",
-    "spike": "spiking",
+    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate",
+    "RepresentedSpiking": "represented_spiking", "Residual": "residual", "Spiking": "spiking", "Tanh": "rate",
+    "Unflatten": "maps", "Upsample": "maps", "fixed_norms": "normalise", "spike": "spiking",
 }  # fmt: skip
 
 
@@ -106,6 +107,7 @@ __all__ = [
     "Rate",
     "Recurrent",
     "Relu",
+    "RepresentedSpiking",
     "Residual",
     "Sigmoid",
     "SoftResetAdaptiveLIF",

@@ -25,6 +25,7 @@ from ..neurons.maps import AveragePool, Maps, MaxPool, Unflatten, Upsample
 from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Count, Dropout, Extend, FixedNorm, Flatten
 from ..neurons.rate import Elu, Rate, Relu, Tanh
+from ..neurons.represented_spiking import RepresentedSpiking
 from ..neurons.residual import Residual
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
@@ -33,6 +34,7 @@ from ..plasticity.delays import DelayedDense, LearnableDelay, RandomDelay, TwoTa
 from ..plasticity.objective import (
     CountCrossEntropy,
     MaxCrossEntropy,
+    MeanCrossEntropy,
     MeanSquaredError,
     SquaredError,
     StepCrossEntropy,
@@ -60,6 +62,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
     Membrane: "n neuron dt learn",
     Rate: "activation",
     Recurrent: "n neuron dt surrogate scale learn gain",
+    RepresentedSpiking: "n neuron dt",
     Residual: "branch shortcut",
     Spiking: "n neuron dt surrogate scale learn",
     Unflatten: "channels height width",
@@ -68,7 +71,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
 _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
     Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
-    CountCrossEntropy, MaxCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy, SummedSoftmax,
+    CountCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy, SummedSoftmax,
 )  # fmt: skip
 
 
@@ -115,7 +118,7 @@ def _described(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
 
 
 def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """A number, name, list of names, array or dataclass as plain data. Raises InvalidValue for anything else."""
+    """A number, name, list of names, array, dataclass or None as plain data. Raises InvalidValue for anything else."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
@@ -123,7 +126,7 @@ def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         return {"tensor": name}
     if isinstance(value, tuple | list) and all(isinstance(each, str | int) for each in value):
         return list(value)
-    if isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         raise InvalidValue(name, type(value).__name__, "a number, an array or a dataclass of such")
