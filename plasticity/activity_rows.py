@@ -13,7 +13,7 @@ from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
 from .factors import Factors, rows_of
 
-__all__ = ["EachStep", "Rows", "TimeMean", "Traces", "gained_rows", "once", "traces"]
+__all__ = ["EachStep", "Rows", "TimeMean", "Traces", "gained", "once", "traces"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,8 @@ def traces(factors: Factors, presynaptic: Tensor) -> Traces:
     return Traces(presynaptic, error)
 
 
-def gained_rows(connections: Dense | Conv, x: Tensor) -> Tensor:
-    """gain x as rows (rows, n): what the weights' inputs are in the units of the current."""
+def gained(connections: Dense | Conv, x: Tensor) -> Tensor:
+    """gain x as columns (n, samples), the rows of `rows_of`: what the weights' inputs are in the units of the current."""
     rows = rows_of(connections, x)
-    return rows if connections.gain == 1.0 else rows * connections.gain
+    columns = torch.empty(rows.shape[1], len(rows), dtype=rows.dtype, device=rows.device)
+    return torch.mul(rows.t(), connections.gain, out=columns)

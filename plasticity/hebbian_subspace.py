@@ -12,7 +12,7 @@ from torch import Tensor
 from .lateral import Lateral
 from .subspace import Subspace, product
 
-__all__ = ["Hebbian", "from_second_moments", "learned", "residual", "responses"]
+__all__ = ["Hebbian", "from_second_moments", "learned", "residual"]
 
 _LIMIT = 10.0  # of one entry of dH, in units of activity squared; the source's
 
@@ -26,33 +26,31 @@ class Hebbian(NamedTuple):
     momentum: float
 
 
-def responses(rows: Tensor, x: Tensor, lateral: Lateral) -> Tensor:
-    """y (k, samples) of the lateral neurons with these rows (k, n) to activity x (samples, n)."""
-    drive = product(rows, x.t()) if len(x) <= 4 * len(rows) else product(x, rows.t()).t()
-    return lateral.respond(drive)
-
-
 def residual(rows: Tensor, x: Tensor, lateral: Lateral) -> Tensor:
-    """x - H.T y: what these rows leave of the activity x (samples, n)."""
-    return x - product(responses(rows, x, lateral).t(), rows) if len(rows) else x
+    """x - H.T y (n, samples): what rows H (k, n) leave of activity x (n, samples)."""
+    return x - product(rows.t(), lateral.respond(product(rows, x))) if len(rows) else x
 
 
 def learned(subspace: Subspace, x: Tensor, left: Tensor, hebbian: Hebbian) -> Subspace:
-    """After some iterations on one batch x (samples, n).
+    """After some iterations on one batch x (n, samples).
 
     Parameters   left   `residual` of the frozen rows, which do not move, so that it is the same in all iterations
     """
-    rows, velocity = subspace.rows.clone(), subspace.velocity.clone()
+    columns, velocity = (
+        subspace.rows.t().clone(),
+        subspace.velocity.t().clone(),
+    )  # (n, k): products pack their second factor
     for _ in range(hebbian.iterations):
-        y = responses(rows, x, hebbian.lateral)
-        _step(rows, velocity, product(y, left - product(y.t(), rows)).div_(len(x)), hebbian)
-    return subspace._replace(rows=rows, velocity=velocity)
+        y = hebbian.lateral.respond(product(columns.t(), x))
+        change = product(left - product(columns, y), y.t()).div_(x.shape[1])
+        _step(columns, velocity, change, hebbian)
+    return subspace._replace(rows=columns.t(), velocity=velocity.t())
 
 
 def from_second_moments(subspace: Subspace, x: Tensor, hebbian: Hebbian) -> Subspace:
     """As `learned` for linear lateral neurons, from <x x.T> (n, n): for many more samples than inputs."""
     rows, velocity, frozen = subspace.rows.clone(), subspace.velocity.clone(), subspace.frozen
-    moments = product(x.t(), x).div_(len(x))
+    moments = product(x, x.t()).div_(x.shape[1])
     for _ in range(hebbian.iterations):
         seen = product(rows, moments)  # (k, n): <y x.T>
         change = seen - product(product(seen, rows.t()), rows)

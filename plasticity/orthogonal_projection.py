@@ -14,7 +14,7 @@ from ..neurons.dense import Conv
 from ..neurons.errors import InvalidValue
 from ..neurons.layer import size
 from ..neurons.randomness import check_seed, setup_generator
-from .activity_rows import EachStep, Rows, TimeMean, Traces, gained_rows, once, traces
+from .activity_rows import EachStep, Rows, TimeMean, Traces, gained, once, traces
 from .factors import Factors, as_matrix, as_weight
 from .hebbian_subspace import Hebbian, from_second_moments, learned, residual
 from .lateral import Lateral, LinearLateral, SpikingLateral
@@ -143,10 +143,10 @@ class OrthogonalProjection(Modifier):
         seen = once(factors.presynaptic)
         made = traces(factors, seen)
         taught = self.rows.of(seen)
-        x = gained_rows(factors.connections, taught) if len(subspace.rows) else None
+        x = gained(factors.connections, taught) if len(subspace.rows) else None
         left, after = None, subspace
         if x is not None:
-            if self.lateral.linear and _moments_are_cheaper(subspace, len(x), self.iterations):
+            if self.lateral.linear and _moments_are_cheaper(subspace, x.shape[1], self.iterations):
                 after = from_second_moments(subspace, x, hebbian)
             else:
                 left = residual(subspace.frozen, x, self.lateral)
@@ -162,17 +162,17 @@ class OrthogonalProjection(Modifier):
     ) -> Tensor:
         """In whichever of two forms takes fewer multiplications; lateral neurons that are not linear know only that of traces.
 
-        x, left   the traces as rows, and what the frozen rows leave of them, where these are known
+        x, left   the traces as columns, and what the frozen rows leave of them, where these are known
         """
         matrix = as_matrix(gradient)
         (k, n), units = frozen.shape, matrix.shape[1]
         by_traces = made.error.numel() * n + (0 if left is not None else 2 * k * n * (made.error.numel() // units))
         if not self.lateral.linear or by_traces < 2 * k * n * units:
-            x = gained_rows(factors.connections, made.presynaptic) if x is None else x
+            x = gained(factors.connections, made.presynaptic) if x is None else x
             errors = _error_rows(factors, made.error)
             if _is_product(matrix, x, errors):
                 left = residual(frozen, x, self.lateral) if left is None else left
-                return as_weight(product(left.t(), errors), gradient)
+                return as_weight(product(left, errors), gradient)
         if not self.lateral.linear:
             fix = "put the modifier after this one, or take LinearLateral()"
             raise InvalidValue("OrthogonalProjection.lateral", self.lateral, "LinearLateral() for such a gradient", fix)
@@ -236,8 +236,8 @@ def _error_rows(factors: Factors, error: Tensor) -> Tensor:
 
 
 def _is_product(matrix: Tensor, x: Tensor, errors: Tensor) -> bool:
-    """Whether a gradient is x.T errors, up to rounding: as seen along one direction, in which few changes can hide."""
+    """Whether a gradient is x errors, up to rounding: as seen along one direction, in which few changes can hide."""
     along = torch.arange(matrix.shape[1], dtype=x.dtype, device=x.device).cos_()
-    difference = matrix @ along - x.t() @ (errors @ along)
-    scale = x.abs().t() @ (errors.abs() @ along.abs())
-    return bool(difference.norm() <= 128 * torch.finfo(x.dtype).eps * scale.norm())
+    difference = (matrix @ along).addmv_(x, errors @ along, alpha=-1.0)
+    scale = x.norm() * errors.norm() * along.norm()
+    return bool(difference.norm() <= 16 * torch.finfo(x.dtype).eps * scale)

@@ -110,7 +110,7 @@ def taught(x, k, *, rate=0.02, iterations=1500):
     n = x.shape[1]
     start = random_rows(k, torch.empty(n, 0, dtype=x.dtype), np.random.default_rng(0))
     subspace = Subspace(x.new_empty(0, n), start, torch.zeros_like(start))
-    return from_second_moments(subspace, x, Hebbian(sf.LinearLateral(), rate, iterations, 0.9))
+    return from_second_moments(subspace, x.t(), Hebbian(sf.LinearLateral(), rate, iterations, 0.9))
 
 
 def test_stationary_activity_of_low_rank_is_captured_by_rows_that_become_orthonormal():  # section 7, item 1
@@ -171,7 +171,7 @@ def test_projection_of_traces_and_of_weights_give_the_same_gradient(make, batch)
         x = factors.connections.gain * rows_of(factors.connections, made.presynaptic)
         errors = made.error.flatten(0, 1)
         errors = errors if errors.ndim == 2 else errors.flatten(2).transpose(1, 2).flatten(0, 1)
-        by_traces = residual(frozen, x, sf.LinearLateral()).t() @ errors
+        by_traces = residual(frozen, x.t(), sf.LinearLateral()) @ errors
         matrix = as_matrix(gradient)
         np.testing.assert_allclose(by_traces, matrix - frozen.t() @ (frozen @ matrix), atol=1e-12)
         projection = sf.OrthogonalProjection(ranks=1)
@@ -250,7 +250,7 @@ def test_time_means_weigh_late_steps_more(tau):
 )  # fmt: skip
 def test_learning_from_rows_and_from_second_moments_is_the_same(k_old, k, n, samples, scale, seed):
     draw = np.random.default_rng(seed)
-    x = torch.from_numpy(scale * draw.standard_normal((samples, n)))
+    x = torch.from_numpy(scale * draw.standard_normal((n, samples)))
     like = torch.empty(n, 0, dtype=torch.float64)
     rows = random_rows(k, like, draw)
     subspace = Subspace(random_rows(k_old, like, draw), rows, 0.1 * rows)
@@ -316,7 +316,7 @@ def test_a_changed_gradient_is_projected_by_linear_neurons_and_refused_by_spikin
 
 
 def test_result_does_not_depend_on_the_number_of_threads():
-    x = torch.randn(150, 90, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(90, 150, generator=torch.Generator().manual_seed(0))
     rows = random_rows(60, torch.empty(90, 0), np.random.default_rng(0))
     subspace, before, found = Subspace(rows[:25], rows[25:], torch.zeros(35, 90)), torch.get_num_threads(), []
     constants = Hebbian(sf.LinearLateral(), 0.01, 5, 0.9)
