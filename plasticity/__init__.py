@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .backpropagation_through_time import BPTT
     from .centralise import Centralise
     from .clip import Clip
+    from .continual_backprop import ContinualBackprop
     from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .credit import Batch, Credit, CreditRule
     from .dale import Dale, dale_weights
@@ -56,10 +57,11 @@ if TYPE_CHECKING:
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
-    "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "CountCrossEntropy": "objective",
-    "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
-    "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
-    "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient",
+    "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "ContinualBackprop": "continual_backprop",
+    "CountCrossEntropy": "objective", "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit",
+    "Dale": "dale", "Delay": "delays", "DelayedDense": "delays", "DifferenceTarget": "difference_target",
+    "DirectFeedback": "direct_feedback", "DirectRandomTarget": "direct_random_target", "EProp": "eprop",
+    "ExponentiatedGradient": "exponentiated_gradient",
     "FeedbackAlignment": "feedback_alignment", "FeedbackStream": "counter_current",
     "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "ForwardForward": "forward_forward",
     "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
@@ -90,6 +92,7 @@ __all__ = [
     "ChannelwiseRecursiveLeastSquares",
     "ClassMembership",
     "Clip",
+    "ContinualBackprop",
     "CountCrossEntropy",
     "CounterCurrent",
     "Credit",
