@@ -8,9 +8,11 @@ a task has begun, and what counts is how many images it gets right before it lea
     l2                   weights decay
     shrink_perturb       weights decay and are jittered, at every step
     continual_backprop   the least useful units are drawn anew
+    hlop                 weights change only where the activity of earlier tasks has no part
 
-Each method chooses among equally many settings on tasks of a seed that is not reported: backprop its learning rate, the others,
-at one learning rate, a constant of their own.
+`hlop` is made to remember, and it alone is told when a task ends: with each one there is less left in which weights may change.
+Each method chooses among equally many settings on tasks of a seed that is not reported: backprop and hlop their learning rate,
+the others, at one learning rate, a constant of their own.
 
 Source       Dohare et al. 2024, doi:10.1038/s41586-024-07711-7, arXiv 2306.13812; effective rank: Roy & Vetterli 2007, EUSIPCO
 Deviations   the source shows every setting, here one is chosen. But for the preset `paper`: a smaller network, fewer and shorter
@@ -42,12 +44,14 @@ METHODS = {
     "l2": "weight decay",
     "shrink_perturb": "shrink and perturb",
     "continual_backprop": "continual backprop",
+    "hlop": "orthogonal projection",
 }
 OWN = {  # the field of what each method chooses from
     "backprop": "learning_rates",
     "l2": "weight_decays",
     "shrink_perturb": "noises",
     "continual_backprop": "replacement_rates",
+    "hlop": "learning_rates",
 }
 DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
 MEASURES = {"accuracy": "%", "dead": "%", "rank": "", "weight": ""}
@@ -77,7 +81,7 @@ class Config:
     batch: int = 1
     """Images to a step. The source's."""
     learning_rates: tuple[float, ...] = (0.01, 0.003, 0.001)
-    """From which backprop chooses. The source's."""
+    """From which `backprop` and `hlop` choose. The source's."""
     learning_rate: float = 0.003
     """Of the other methods. The source's."""
     weight_decays: tuple[float, ...] = (1e-3, 1e-4, 1e-5)
@@ -90,6 +94,10 @@ class Config:
     """Share of mature units replaced per step, from which `continual_backprop` chooses. The source's."""
     maturity: int = 100
     """Steps after which a unit may be replaced. The source's."""
+    protected: float = 0.5
+    """Share of the dimensions of each layer's input that `hlop` has frozen after the last task, as many with each. Ours."""
+    lateral_learning_rate: float = 1e-3
+    """Of the subspaces of `hlop`; that of Xiao et al. 2024, arXiv 2402.11984, for MNIST."""
     seeds: int = 5
     """Trainings that are reported, each with its own orders of pixels and images and its own weights."""
     seed: int = 0
@@ -113,6 +121,10 @@ class Config:
             raise InvalidValue("learning_rate", self.learning_rate, "> 0 and finite")
         if not 0.0 <= self.shrink < math.inf:
             raise InvalidValue("shrink", self.shrink, ">= 0 and finite")
+        if not 0.0 < self.protected <= 1.0:
+            raise InvalidValue("protected", self.protected, "> 0 and at most 1")
+        if not 0.0 < self.lateral_learning_rate < math.inf:
+            raise InvalidValue("lateral_learning_rate", self.lateral_learning_rate, "> 0 and finite")
         for name in OWN.values():
             values = getattr(self, name)
             most = 1.0 if name == "replacement_rates" else math.inf
@@ -140,7 +152,7 @@ PRESETS = {
            "maturity": 5, "seeds": 1}
     ),
     "laptop": Config(
-        **_SMALLER, methods=("backprop", "l2", "continual_backprop"), tasks=60, tune_tasks=30, task_size=10_000, seeds=3
+        **_SMALLER, methods=("backprop", "l2", "continual_backprop", "hlop"), tasks=60, tune_tasks=30, task_size=10_000, seeds=3
     ),
     "paper": Config(),
 }  # fmt: skip
@@ -156,10 +168,11 @@ def trial(method: str, setting: int, tasks: int, config: Config, seed: int) -> d
         config.dataset, tasks=tasks, seed=seed, train_size=config.task_size, test_size=config.probe_size
     )
     inputs = sequence[0].train.batch(np.arange(1))[0].shape[-1]
-    network, rule = _network([inputs, *config.hidden, 10], seed), _rule(method, setting, config, seed)
+    sizes = [inputs, *config.hidden, 10]
+    network, rule = _network(sizes, seed), _rule(method, setting, sizes, config, seed)
     own, state = getattr(config, OWN[method])[setting], None
     decay = {"l2": own, "shrink_perturb": config.shrink}.get(method, 0.0)
-    optimisers = sgd(own if method == "backprop" else config.learning_rate, weight_decay=decay)
+    optimisers = sgd(own if OWN[method] == "learning_rates" else config.learning_rate, weight_decay=decay)
     found = {name: np.full(tasks, math.nan) for name in MEASURES}
     seconds = []
     with one_torch_thread():
@@ -173,6 +186,8 @@ def trial(method: str, setting: int, tasks: int, config: Config, seed: int) -> d
             except Diverged:
                 break
             network, state = fitted.network, fitted.state
+            if method == "hlop":
+                state = rule.end_task(network, [], state)
             found["accuracy"][k] = 100.0 * fitted.history.train_accuracy[0]  # each batch's before it is learned
             seconds.append(fitted.history.seconds[0])
             for name, value in _watched(network, task.test.batch(np.arange(len(task.test)))[0]).items():
@@ -192,14 +207,18 @@ def _network(sizes: list[int], seed: int) -> Feedforward:
     return Feedforward(layers[:-1])
 
 
-def _rule(method: str, setting: int, config: Config, seed: int) -> Any:
-    from ..plasticity import BPTT, ContinualBackprop, chain
+def _rule(method: str, setting: int, sizes: list[int], config: Config, seed: int) -> Any:
+    from ..plasticity import BPTT, ContinualBackprop, OrthogonalProjection, chain
 
     if method == "continual_backprop":
         rate = config.replacement_rates[setting]
         return chain(BPTT(), ContinualBackprop(replacement_rate=rate, maturity=config.maturity, seed=seed))
     if method == "shrink_perturb":
         return Perturbed(BPTT(), config.noises[setting], seed)
+    if method == "hlop":
+        until = [[int(config.protected * n * k / config.tasks) for n in sizes[:-1]] for k in range(config.tasks + 1)]
+        ranks = tuple(tuple(int(n) for n in np.subtract(after, before)) for before, after in pairwise(until))
+        return chain(BPTT(), OrthogonalProjection(ranks=ranks, learning_rate=config.lateral_learning_rate, seed=seed))
     return BPTT()
 
 

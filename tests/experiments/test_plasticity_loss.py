@@ -82,6 +82,15 @@ def test_noise_has_the_size_asked_for_and_is_a_function_of_the_step():
     assert float(steps[0].std()) == pytest.approx(0.01, rel=0.04)  # 7,510 draws: 5 standard errors
 
 
+def test_subspaces_grow_with_every_task_to_the_share_that_is_protected():
+    config = dataclasses.replace(SMOKE, tasks=7, protected=0.6)
+    rule = plasticity_loss._rule("hlop", 0, [64, 16, 30, 10], config, 0)
+    ranks = np.array(rule.modifiers[0].ranks)
+    assert ranks.shape == (7, 3)
+    np.testing.assert_array_equal(ranks.sum(0), [38, 9, 18])
+    assert np.ptp(ranks, axis=0).max() <= 1
+
+
 class Kept:
     """A record that keeps checks alone."""
 
@@ -130,6 +139,7 @@ def test_smoke_runs_and_draws(tmp_path):
         ({"dataset": "cifar10"}, "dataset"), ({"tasks": 1}, "tasks"), ({"task_size": -1}, "task_size"),
         ({"hidden": ()}, "hidden"),
         ({"learning_rate": 0.0}, "learning_rate"), ({"shrink": -1.0}, "shrink"), ({"replacement_rates": (1.0,) * 3}, "rates"),
+        ({"protected": 0.0}, "protected"), ({"lateral_learning_rate": -1.0}, "lateral"),
         ({"weight_decays": (1e-3,)}, "weight_decays: must be 3 numbers"), ({"seed": -1}, "seed"),
     ],
 )  # fmt: skip
