@@ -152,7 +152,7 @@ PRESETS = {
            "maturity": 5, "seeds": 1}
     ),
     "laptop": Config(
-        **_SMALLER, methods=("backprop", "l2", "continual_backprop", "hlop"), tasks=60, tune_tasks=30, task_size=10_000, seeds=3
+        **_SMALLER, methods=("backprop", "l2", "continual_backprop", "hlop"), tasks=50, tune_tasks=25, task_size=10_000, seeds=3
     ),
     "paper": Config(),
 }  # fmt: skip
