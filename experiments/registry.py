@@ -35,6 +35,7 @@ EXPERIMENTS: dict[str, Any] = {
     "digits": "digits",
     "izhikevich-2003": "izhikevich_2003",
     "microcircuit": "microcircuit",
+    "plasticity-loss": "plasticity_loss",
     "polychronization": "polychronization",
     "rules": "rules",
     "snn-training": "snn_training",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .backpropagation_through_time import BPTT
     from .centralise import Centralise
     from .clip import Clip
+    from .continual_backprop import ContinualBackprop
     from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .credit import Batch, Credit, CreditRule
     from .dale import Dale, dale_weights
@@ -64,9 +65,10 @@ if TYPE_CHECKING:
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
-    "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "CountCrossEntropy": "objective",
-    "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
-    "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
+    "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip",
+    "ContinualBackprop": "continual_backprop", "CountCrossEntropy": "objective", "CounterCurrent": "counter_current",
+    "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays", "DelayedDense": "delays",
+    "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
     "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "EachStep": "activity_rows",
     "ElasticWeightConsolidation": "elastic_weight_consolidation", "Energy": "gradient_projection_memory",
     "ExponentiatedGradient": "exponentiated_gradient", "FeedbackAlignment": "feedback_alignment",
@@ -104,6 +106,7 @@ __all__ = [
     "ChannelwiseRecursiveLeastSquares",
     "ClassMembership",
     "Clip",
+    "ContinualBackprop",
     "CountCrossEntropy",
     "CounterCurrent",
     "Credit",
