@@ -23,30 +23,37 @@ def figures(record: Any) -> dict[str, Figure]:
 def _course(record: Any) -> Figure:
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, 2, figsize=(10.0, 6.6), layout="constrained")
+    figure, axes = pyplot.subplots(2, 3, figsize=(13.0, 6.6), layout="constrained")
     time, chance = record["time"], record["chance"]
-    for row, (axis, said) in enumerate(zip(axes[0], ("mean", "largest"), strict=True)):
-        axis.axhspan(chance[row, 0], chance[row, 2], color="0.92", zorder=0)
-        axis.text(
-            time[-1], chance[row, 1], "random subspaces, 90 %", ha="right", va="center", color="0.4", fontsize="small"
-        )
+    for row, said in enumerate(("mean", "largest")):
+        axis = axes[0, row]
+        axis.axhspan(chance[row, 0], chance[row, 2], color="0.92", zorder=0, label="random subspaces, 90 %")
         for name, colour in COLOURS.items():
             angles = record[f"angles/{name}"]
             label = record.metrics[f"mean_angle.{name}"]["note"]
             _band(axis, time, angles.mean(-1) if said == "mean" else angles.max(-1), colour, label)
-        axis.set(ylim=(0, 90), ylabel=f"{said} principal angle (°)", xlabel="time (s)")
-    axes[0, 0].legend(frameon=False, fontsize="small", loc="upper right", bbox_to_anchor=(1.0, 0.78))
+        axis.set(ylim=(0, 90), ylabel=f"{said} principal angle (°)")
     for name, colour in COLOURS.items():
-        _band(axes[1, 0], time, record[f"energy/{name}"], colour, "")
-    axes[1, 0].axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
-    axes[1, 0].set(ylim=(0, 1.05), ylabel="energy within the span, relative to the SVD's", xlabel="time (s)")
+        _band(axes[0, 2], time, record[f"energy/{name}"], colour, "")
+    axes[0, 2].axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
+    axes[0, 2].set(ylim=(0, 1.05), ylabel="energy within the span / the SVD's")
     for name in ("circuit", "off"):
-        _band(axes[1, 1], time, record[f"symmetry/{name}"], COLOURS[name], "")
-    axes[1, 1].axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
-    axes[1, 1].set(ylabel="correlation of H with the inhibition's transpose", xlabel="time (s)")
-    for axis in axes.ravel():
+        _band(axes[1, 0], time, record[f"symmetry/{name}"], COLOURS[name], "")
+    axes[1, 0].axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
+    axes[1, 0].set(ylabel="correlation of H with\nthe inhibition's transpose")
+    for k, expected in enumerate(record["expected"].mean(0)):
+        axes[1, 1].axhline(
+            expected, color="0.6", linestyle="--", linewidth=0.8, label=None if k else "fixed point in rates"
+        )
+        for name in ("circuit", "rate"):
+            _band(axes[1, 1], time, record[f"lengths/{name}"][:, :, k], COLOURS[name], "")
+    axes[1, 1].set(ylabel="singular values of H (mV)", ylim=(0, None))
+    handles = [part for axis in (axes[0, 0], axes[1, 1]) for part in axis.get_legend_handles_labels()[0]]
+    axes[1, 2].legend(handles=handles, frameon=False, loc="center left", title="mean and range of seeds")
+    axes[1, 2].set_axis_off()
+    for axis in axes.ravel()[:5]:
+        axis.set_xlabel("time (s)")
         _plain(axis)
-    figure.suptitle("mean and range of seeds", fontsize="medium")
     return figure
 
 
@@ -71,7 +78,7 @@ def _weights(record: Any) -> Figure:
         aligned.axhline(-k, color="0.6", linewidth=0.6)
     aligned.set_yticks(-np.arange(len(found)), [f"direction {k + 1}" for k in range(len(found))])
     aligned.set(xlabel="residual neuron", title="what H spans, beside the SVD (first trial)")
-    aligned.legend(frameon=False, fontsize="small", ncols=2, loc="lower right")
+    aligned.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     limit = 1.05 * max(abs(h).max(), abs(d).max())
     both.plot([-limit, limit], [-limit, limit], color="0.8", linewidth=0.8)
     both.plot(h.ravel(), d.ravel(), "o", color=COLOURS["circuit"], markersize=3.5)

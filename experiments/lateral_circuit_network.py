@@ -17,8 +17,8 @@ from ..plasticity import Covariance, InhibitorySTDP, Unbounded
 from ..reservoirs import AllToAll, Network, OneToOne, Population, Projection
 
 __all__ = [
-    "BASE", "Circuit", "Input", "angles", "build", "captured", "chance", "draw_input", "effective_dimension", "initial_weights",
-    "oja_course", "rate_course",
+    "BASE", "CHUNK", "Circuit", "Input", "angles", "build", "captured", "chance", "draw_input", "effective_dimension",
+    "expected_lengths", "initial_weights", "oja_course", "rate_course", "seen",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -123,6 +123,17 @@ def rate_course(
         change = step * y @ (x - LOOP * back.T @ y).T
         forward, back = (weight + change - loss * x.shape[1] * weight for weight in (forward, back))
         yield forward, back
+
+
+def expected_lengths(given: Input, hold_ms: float, learning_rate: float, decay: float) -> Floats:
+    """Singular values of H (k,), mV, descending, at which `rate_course` comes to rest.
+
+    In a direction of variance c the loop gain L = (LOOP h)^2 divides the residual by 1 + L, and learning meets decay at
+    (1 + L)^2 = learning_rate seen LOOP GAIN^2 c / (BASE decay); directions for which that is below 1 die out.
+    """
+    variance = ((given.samples @ given.principal) ** 2).mean(0)
+    squared = learning_rate * seen(hold_ms) * LOOP * GAIN**2 * variance / (BASE * decay)
+    return np.sqrt(np.maximum(np.sqrt(squared) - 1.0, 0.0)) / LOOP
 
 
 def oja_course(samples: Floats, start: Floats, hold_ms: float, learning_rate: float) -> Iterator[Floats]:
