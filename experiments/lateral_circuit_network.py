@@ -17,8 +17,8 @@ from ..plasticity import Covariance, InhibitorySTDP, Unbounded
 from ..reservoirs import AllToAll, Network, OneToOne, Population, Projection
 
 __all__ = [
-    "BASE", "CHUNK", "Circuit", "Input", "angles", "build", "captured", "chance", "draw_input", "effective_dimension",
-    "expected_lengths", "initial_weights", "oja_course", "rate_course", "seen",
+    "BASE", "CHUNK", "TAU", "TAU_MEAN", "Circuit", "Input", "angles", "build", "captured", "chance", "draw_input",
+    "effective_dimension", "expected_lengths", "initial_weights", "oja_course", "rate_course", "seen",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]

@@ -58,8 +58,9 @@ class Covariance(SynapticRule):
 
     For stationary trains of rates r, s this is on average dw/dt = learning_rate c - decay (r + s) w. Here c is the area under
     the trains' cross-covariance, weighted by exp(-|lag| / tau) / tau less the same with tau_mean: what varies together within
-    tau, faster than tau_mean, whatever the rates themselves are. Nothing depends on which neuron is which: with no delay, the
-    synapses between two neurons change by the same amount in both directions.
+    tau, faster than tau_mean, whatever the rates themselves are. Nothing depends on which neuron is which: without delays, the
+    synapses between two neurons change alike in both directions (but for one decay of what is added in a step in which both
+    fire).
 
     Parameters   tau             of the present rates, ms, > 0
                  tau_mean        of the usual rates, ms, > tau
