@@ -102,7 +102,7 @@ class Config:
 
 
 PRESETS = {
-    # a small input and fast learning; learning faster still, the weights wander, for the base rates no longer keep up
+    # a small input, for which learning may be this fast; at one and a half times this rate the weights only wander
     "smoke": Config(
         inputs=12, strong=(1.0, 0.7), weak=0.05, duration_s=300.0, every_s=20.0, learning_rate=1e-3, decay=1.5e-4, seeds=1
     ),
