@@ -34,6 +34,7 @@ EXPERIMENTS: dict[str, Any] = {
     "delays": "delays",
     "digits": "digits",
     "izhikevich-2003": "izhikevich_2003",
+    "lateral-circuit": "lateral_circuit",
     "microcircuit": "microcircuit",
     "plasticity-loss": "plasticity_loss",
     "polychronization": "polychronization",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bounds import Bounds, HardBounds, PowerBounds, SoftBounds, Unbounded
 from .contract import ReadoutRule
+from .covariance import Covariance
 from .deferred import Deferred
 from .inhibitory_stdp import InhibitorySTDP
 from .local import SynapticRule
@@ -109,6 +110,7 @@ __all__ = [
     "ContinualBackprop",
     "CountCrossEntropy",
     "CounterCurrent",
+    "Covariance",
     "Credit",
     "CreditRule",
     "Dale",
