@@ -39,13 +39,15 @@ if TYPE_CHECKING:
     from .maps import MaxPool, Unflatten, Upsample
     from .normalise import BatchNorm, Count, Dropout, Extend, Flatten
     from .rate import Activation, Elu, Rate, Relu, Tanh
+    from .represented_spiking import RepresentedSpiking
     from .spiking import Membrane, Recurrent, Spiking, spike
 
 _LAYERS = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "Activation": "rate", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense",
     "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "Flatten": "normalise", "Goodness": "goodness",
     "Layer": "layer", "MaxPool": "maps", "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate",
-    "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "spike": "spiking",
+    "RepresentedSpiking": "represented_spiking", "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps",
+    "Upsample": "maps", "spike": "spiking",
 }  # fmt: skip
 
 
@@ -98,6 +100,7 @@ __all__ = [
     "Rate",
     "Recurrent",
     "Relu",
+    "RepresentedSpiking",
     "Sigmoid",
     "SoftResetAdaptiveLIF",
     "SoftResetLIF",

@@ -11,7 +11,7 @@ from torch.nn import functional
 from .errors import InvalidValue
 from .layer import Layer, as_input, check_features, check_gain, check_sequence, generator, size
 from .randomness import check_seed
-from .spike_product import spike_product
+from .spike_product import same_at_every_step, spike_product
 
 __all__ = ["Conv", "Dense", "initial_weight"]
 
@@ -95,10 +95,12 @@ class Conv(Layer):
         if x.ndim != 5 or x.shape[2] != self.channels_in or min(x.shape[3:]) < least:
             legal = f"(time, batch, {self.channels_in}, height, width), height and width >= {least}"
             raise InvalidValue("Conv: x", f"shape {tuple(x.shape)}", legal)
-        images = as_input(x, self.weight).flatten(0, 1)
+        once = same_at_every_step(x) and not x.requires_grad  # whose gradient is one of each step
+        images = as_input(x[:1] if once else x, self.weight).flatten(0, 1)
         made = functional.conv2d(images, self.gain * self.weight, stride=self.stride, padding=self.padding)
         made = made if self.bias is None else made + self.gain * self.bias[:, None, None]
-        return made.view(*x.shape[:2], *made.shape[1:]), None
+        made = made.view(-1, x.shape[1], *made.shape[1:])
+        return made.expand(len(x), *made.shape[1:]) if once else made, None
 
     def extra_repr(self) -> str:
         return f"{self.channels_in}, {self.channels_out}, {self.kernel}, stride={self.stride}, padding={self.padding}"

@@ -20,7 +20,16 @@ from .buffer import empty
 from .kernel import kernel
 from .threads import shared
 
-__all__ = ["Events", "add_rows", "events_of", "row_events", "sum_rows", "weight_gradient", "words_of"]
+__all__ = [
+    "Events",
+    "add_rows",
+    "events_of",
+    "row_events",
+    "sum_rows",
+    "summed_over_time",
+    "weight_gradient",
+    "words_of",
+]
 
 Floats = NDArray[Any]
 Words = NDArray[np.uint64]  # bit k of word w in a row stands for column 64 w + k
@@ -83,6 +92,15 @@ def weight_gradient(events: Events, gradient: Floats, n_in: int) -> Floats:
     scatter = kernel(_scatter)
     words, values, start, _ = events
     shared(lambda a, b: scatter(words, values, start, gradient, out, a, b), out.shape[1], least=_COLUMNS)
+    return out
+
+
+def summed_over_time(events: Events, batch: int, columns: int, dtype: Any) -> Floats:
+    """The sum (batch, columns) of rows (time x batch, columns), for each sample in order of its steps."""
+    out, tally = np.zeros((batch, columns), dtype), kernel(_tally)
+    words, values, start, _ = events
+    least = max(1, _ENTRIES * batch // max(1, len(words) * columns))
+    shared(lambda first, last: tally(words, values, start, out, first, last), batch, least=least)
     return out
 
 
@@ -219,3 +237,20 @@ def _scatter(words, values, start, gradient, out, first, last):  # type: ignore[
                     e += 1
                 for o in range(len(row)):
                     to[o] += f * row[o]
+
+
+def _tally(words, values, start, out, first, last):  # type: ignore[no-untyped-def]
+    one = out.dtype.type(1)
+    for row in range(first, len(words), len(out)):
+        for b in range(last - first):
+            r = row + b
+            e = start[r] if len(start) else 0
+            for w in range(words.shape[1]):
+                word = words[r, w]
+                while word:
+                    f = one
+                    if len(values):
+                        f = values[e]
+                        e += 1
+                    out[first + b, 64 * w + _lowest(word)] += f
+                    word &= word - np.uint64(1)

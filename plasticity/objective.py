@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ..neurons.errors import InvalidValue
+from ..neurons.represented_spiking import later_weighs_more
 
 __all__ = [
     "CountCrossEntropy",
     "MaxCrossEntropy",
+    "MeanCrossEntropy",
     "MeanSquaredError",
     "SquaredError",
     "StepCrossEntropy",
@@ -46,6 +49,35 @@ class MaxCrossEntropy:
 
     def scores(self, outputs: Tensor) -> Tensor:
         return outputs.amax(0)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(self.scores(outputs), class_numbers(target, *outputs.shape[1:]))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanCrossEntropy:
+    """Cross-entropy of the outputs' mean over time, in which later steps may weigh more.
+
+        y = Σ_t w[t] y[t] / Σ w,  w[t] = exp(-(T - t) / tau_steps), t = 1 ... T;   loss = cross-entropy(y)
+
+    Parameters   tau_steps   in how many steps a weight falls by e towards the past, > 0; None: the plain mean
+    Raises       InvalidValue
+    Source       Meng et al. 2022, arXiv 2205.00459, where it decodes the rates of neurons with tau_m = tau_steps dt
+    Deviations   none
+    """
+
+    tau_steps: float | None = None
+
+    def __post_init__(self) -> None:
+        tau = self.tau_steps
+        if tau is not None and (isinstance(tau, bool) or not isinstance(tau, int | float) or not 0.0 < tau < math.inf):
+            raise InvalidValue("MeanCrossEntropy.tau_steps", tau, "> 0 steps and finite, or None")
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        if self.tau_steps is None:
+            return outputs.mean(0)
+        weights = outputs.new_tensor(later_weighs_more(len(outputs), self.tau_steps))
+        return torch.tensordot(weights, outputs, 1)
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(self.scores(outputs), class_numbers(target, *outputs.shape[1:]))

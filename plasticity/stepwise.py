@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..neurons.errors import InvalidValue
 from ..neurons.normalise import BatchNorm, Count, Extend
+from ..neurons.represented_spiking import RepresentedSpiking
 from ..neurons.spiking import NeuronLayer
 from .credit import Batch, LayeredNetwork
 
@@ -29,6 +30,11 @@ def check_stepwise(rule: str, network: LayeredNetwork) -> None:
             raise InvalidValue(
                 name, "BatchNorm in training mode, whose mean is over all steps", "layers that know each step by itself",
                 "leave it out, or train by BPTT",
+            )  # fmt: skip
+        if isinstance(layer, RepresentedSpiking):
+            raise InvalidValue(
+                name, "RepresentedSpiking, whose derivative is of a rate over all steps", "layers that know each step by itself",
+                "take Spiking, or train by BPTT",
             )  # fmt: skip
         if isinstance(layer, Extend):
             raise InvalidValue(name, "Extend", "layers that answer each step", "append the silence to the data")

@@ -12,7 +12,7 @@ from torch.nn.grad import conv2d_input
 
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
-from ..neurons.spike_product import full_product
+from ..neurons.spike_product import full_product, same_at_every_step
 from .blocks import blocks_of
 from .credit import Batch, Credit, LayeredNetwork, trainable
 from .delays import DelayedDense
@@ -80,7 +80,9 @@ class _Carried(torch.autograd.Function):
         connections, matrix = ctx.connections, ctx.connections.gain * ctx.matrix
         if isinstance(connections, Dense):
             return grad, full_product(grad, matrix.t()), None, None
-        images, flat = (ctx.shape[0] * ctx.shape[1], *ctx.shape[2:]), grad.flatten(0, 1)
+        flat = (grad[:1] if same_at_every_step(grad) else grad).flatten(0, 1)
+        images = (len(flat), *ctx.shape[2:])
         stride, padding = connections.stride, connections.padding
         back = conv2d_input(images, matrix, flat, stride=stride, padding=padding)  # type: ignore[no-untyped-call]
-        return grad, back.view(ctx.shape), None, None
+        back = back.view(-1, *ctx.shape[1:])
+        return grad, back.expand(ctx.shape), None, None

@@ -25,6 +25,7 @@ from .running import Running
 from .simulation import Simulation
 
 if TYPE_CHECKING:
+    from .dsr import dsr_network
     from .event_copy import EventNetwork, event_network
     from .layered import Feedforward, feedforward
     from .multilayer import perceptron
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "Diverged": "training", "EventNetwork": "event_copy", "Feedforward": "layered", "Fitted": "training",
-    "History": "training", "Samples": "training", "adam": "optimisers", "evaluate": "training",
+    "History": "training", "Samples": "training", "adam": "optimisers", "dsr_network": "dsr", "evaluate": "training",
     "event_network": "event_copy", "feedforward": "layered", "fit": "training", "from_nir": "nir_graph",
     "from_snntorch": "snntorch_network", "load_network": "weights", "perceptron": "multilayer", "save_network": "weights",
     "sgd": "optimisers", "to_nir": "nir_graph", "to_snntorch": "snntorch_network",
@@ -85,6 +86,7 @@ __all__ = [
     "Trace",
     "TraceData",
     "adam",
+    "dsr_network",
     "evaluate",
     "event_network",
     "feedforward",

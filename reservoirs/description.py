@@ -25,6 +25,7 @@ from ..neurons.maps import MaxPool, Unflatten, Upsample
 from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Count, Dropout, Extend, Flatten
 from ..neurons.rate import Elu, Rate, Relu, Tanh
+from ..neurons.represented_spiking import RepresentedSpiking
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
@@ -32,6 +33,7 @@ from ..plasticity.delays import DelayedDense, LearnableDelay, RandomDelay, TwoTa
 from ..plasticity.objective import (
     CountCrossEntropy,
     MaxCrossEntropy,
+    MeanCrossEntropy,
     MeanSquaredError,
     SquaredError,
     StepCrossEntropy,
@@ -56,6 +58,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
     Membrane: "n neuron dt learn",
     Rate: "activation",
     Recurrent: "n neuron dt surrogate scale learn gain",
+    RepresentedSpiking: "n neuron dt",
     Spiking: "n neuron dt surrogate scale learn",
     Unflatten: "channels height width",
     Upsample: "factor",
@@ -63,7 +66,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
 _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
     Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
-    CountCrossEntropy, MaxCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy, SummedSoftmax,
+    CountCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy, SummedSoftmax,
 )  # fmt: skip
 
 
@@ -101,7 +104,7 @@ def described_layer(layer: Any, name: str, tensors: dict[str, Tensor]) -> Descri
 
 
 def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """A number, name, list of names, array or dataclass as plain data. Raises InvalidValue for anything else."""
+    """A number, name, list of names, array, dataclass or None as plain data. Raises InvalidValue for anything else."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
@@ -109,7 +112,7 @@ def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         return {"tensor": name}
     if isinstance(value, tuple | list) and all(isinstance(each, str | int) for each in value):
         return list(value)
-    if isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         raise InvalidValue(name, type(value).__name__, "a number, an array or a dataclass of such")

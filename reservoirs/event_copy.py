@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..neurons import Current, InvalidValue, Neuron, Pulse, SpikeList
 from ..neurons.lif import LIF
 from ..neurons.normalise import Count, Extend
+from ..neurons.represented_spiking import RepresentedSpiking
 from ..neurons.spiking import Membrane, NeuronLayer, Recurrent, Spiking
 from .connectivity import AllToAll, Pairs
 from .layered import Feedforward
@@ -166,8 +167,9 @@ def _model(layer: NeuronLayer) -> Neuron:
                 "event_network: Membrane.neuron", type(model).__name__, "a LIF, whose threshold can be put away"
             )
         return dataclasses.replace(model, v_threshold=_NEVER)
-    if not isinstance(layer, Spiking):
-        raise InvalidValue("event_network: layer", type(layer).__name__, "Spiking, Recurrent or Membrane")
+    if not isinstance(layer, Spiking | RepresentedSpiking):
+        legal = "Spiking, Recurrent, RepresentedSpiking or Membrane"
+        raise InvalidValue("event_network: layer", type(layer).__name__, legal)
     return model
 
 

@@ -112,7 +112,7 @@ def _their_neurons(nir: Any, layer: NeuronLayer, name: str) -> Any:
     def each(value: Any) -> NDArray[np.float64]:
         return np.broadcast_to(np.asarray(value, np.float64), (layer.n,)).copy()
 
-    if not isinstance(layer, Spiking):
+    if isinstance(layer, Membrane):
         if not isinstance(model, LIF):
             raise InvalidValue(name, type(model).__name__, "the membrane of a LIF, which NIR calls LI")
         return nir.LI(tau=each(1e-3 * model.tau_m), r=each(model.r_m), v_leak=each(model.v_rest))

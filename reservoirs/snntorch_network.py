@@ -124,12 +124,15 @@ def _their_neurons(layer: NeuronLayer, name: str) -> tuple[Floats, nn.Module]:
     beta = np.broadcast_to(step.decay_m, (layer.n,)).astype(np.float64)
     distance = np.broadcast_to(step.v_threshold - step.v_rest, (layer.n,)).astype(np.float64)
     options: dict[str, Any] = {"beta": _number(beta), "init_hidden": True}
-    if not isinstance(layer, Spiking):
+    if isinstance(layer, Membrane):
         if np.any(step.v_rest != 0.0):
             raise InvalidValue(name, f"v_rest = {model.v_rest} mV", "v_rest = 0: snnTorch's membranes rest there")
         return np.broadcast_to(step.r_m * (1.0 - beta), (layer.n,)), snntorch.Leaky(
             **options, reset_mechanism="none", output=True
         )
+    if not isinstance(layer, Spiking):
+        legal = "Spiking or Membrane: snnTorch's spikes have surrogate gradients"
+        raise InvalidValue(name, type(layer).__name__, legal)
     if np.any(step.refractory_steps > 1.0):
         raise InvalidValue(name, f"t_refractory = {model.t_refractory} ms", "0: snnTorch has no refractory time")
     options |= {"threshold": _number(distance / layer.scale), "spike_grad": SpikeFunction(layer.surrogate)}

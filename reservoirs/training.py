@@ -19,6 +19,7 @@ from torch import Tensor
 from ..neurons.errors import InvalidValue, SynfireError
 from ..neurons.layer import Layer
 from ..neurons.randomness import check_seed, setup_generator
+from ..neurons.spike_product import same_at_every_step
 from ..plasticity.credit import Batch, Credit, CreditRule, learned_by, settle
 from .interrupt import interruptible
 from .layered import Feedforward
@@ -54,7 +55,8 @@ class _Tensors:
     def batch(self, indices: NDArray[np.int64]) -> tuple[Any, Any]:
         x, target = torch.as_tensor(self.x), torch.as_tensor(self.target)
         chosen = torch.from_numpy(indices)
-        return x[:, chosen], target[chosen] if target.ndim == 1 else target[:, chosen]
+        taken = x[0, chosen].expand(len(x), -1, *x.shape[2:]) if same_at_every_step(x) else x[:, chosen]
+        return taken, target[chosen] if target.ndim == 1 else target[:, chosen]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

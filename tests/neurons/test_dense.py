@@ -68,3 +68,20 @@ def test_bad_input_names_the_field(make, field):
 def test_features_that_do_not_fit_are_named_on_both_sides():
     with pytest.raises(InvalidValue, match=r"\(time, batch, 3\), got 'shape \(4, 1, 5\)'"):
         sf.Dense(3, 2)(torch.zeros(4, 1, 5))
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_a_convolution_of_steps_that_are_all_the_same_is_that_of_any_others(learning):
+    """Of one step, where nobody asks for the gradient of each step of the input."""
+    conv = sf.Conv(2, 3, 3, padding=1, stride=2, bias=True, gain=0.7, seed=1).double()
+    image = torch.randn((1, 4, 2, 7, 7), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    grad = torch.randn((5, 4, 3, 4, 4), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = []
+    for x in (image.expand(5, -1, -1, -1, -1), image.repeat(5, 1, 1, 1, 1)):
+        x = x.requires_grad_(learning)
+        made, _ = conv(x)
+        asked = [*conv.parameters(), x] if learning else list(conv.parameters())
+        found.append([made.detach(), *torch.autograd.grad(made, asked, grad)])
+        assert (made.stride(0) == 0) == (x.stride(0) == 0 and not learning)
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import synfire as sf
 from synfire.neurons.dense_product import dense_product
-from synfire.neurons.spike_product import DENSE, full_product, spike_product
+from synfire.neurons.spike_product import DENSE, full_product, same_at_every_step, spike_product
 
 some = settings(deadline=None, max_examples=40)  # the first example compiles
 shapes = st.tuples(
@@ -168,3 +168,63 @@ def test_the_full_product_is_the_matrix_product_in_every_precision(dtype):
     found = full_product(x, weight.t().requires_grad_())
     assert not found.requires_grad
     torch.testing.assert_close(found, x @ weight.t())
+
+
+def same_steps(x, steps=6):
+    return x[:1].expand(steps, -1, -1)
+
+
+@pytest.mark.parametrize("kind", ["spikes", "numbers at spikes", "dense numbers", "truth values", "dense truth values"])
+@pytest.mark.parametrize("still", ["x", "gradient", "both"])
+def test_steps_that_are_all_the_same_have_the_values_and_gradients_of_any_others(kind, still):
+    density = 0.7 if "dense" in kind else 0.1
+    x = spikes((6, 5, 130), density, 1) * (
+        torch.linspace(-2.0, 2.0, 3900).view(6, 5, 130).double() if "numbers" in kind else 1.0
+    )
+    x = x.bool() if "truth" in kind else x
+    grad = torch.randn(6, 5, 9, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    x = same_steps(x) if still != "gradient" else x
+    grad = same_steps(grad) if still != "x" else grad
+    found = []
+    for made_of, back in ((x, grad), (x.clone(memory_format=torch.contiguous_format), grad.contiguous())):
+        weight = weights(130, 9)
+        given_x = made_of.detach().requires_grad_() if made_of.is_floating_point() else made_of
+        made = spike_product(given_x, weight)
+        asked = [weight, given_x] if given_x.requires_grad else [weight]
+        found.append((made.detach(), *torch.autograd.grad(made, asked, back)))
+    (made, _, *for_x), (plain, *_) = found
+    assert torch.equal(made, plain)
+    assert same_at_every_step(made) == (still != "gradient")
+    assert all(same_at_every_step(g) == (still != "x") for g in for_x)
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("density", [0.1, 0.6])
+def test_gradients_of_steps_that_are_all_the_same_do_not_depend_on_the_number_of_threads(density):
+    x, before, found = spikes((30, 64, 300), density, 6, torch.float32), torch.get_num_threads(), []
+    grad = torch.randn(30, 64, 200, generator=torch.Generator().manual_seed(3))
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            each = []
+            for given_x, back in ((same_steps(x, 30), grad), (x, same_steps(grad, 30))):
+                weight = weights(300, 200, dtype=torch.float32)
+                each += torch.autograd.grad(spike_product(given_x, weight), weight, back)
+            found.append(each)
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_one_step_is_not_taken_for_many():
+    assert not same_at_every_step(torch.zeros(1, 4, 3).expand(1, 4, 3))
+    assert not same_at_every_step(torch.zeros(1, 4, 3))
+    assert same_at_every_step(torch.zeros(1, 4, 3).expand(2, 4, 3))
+
+
+def test_the_full_product_of_steps_that_are_all_the_same_is_one_step():
+    x, weight = same_steps(torch.randn(1, 5, 7)), torch.randn(7, 4)
+    found = full_product(x, weight)
+    assert same_at_every_step(found)
+    assert torch.equal(found, full_product(x.contiguous(), weight))

@@ -21,11 +21,19 @@ def softmax(x):
     return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
 
 
+def later_mean(y, tau):
+    """Step t of T, from 1 on, weighs exp(-(T - t) / tau)."""
+    weights = [math.exp(-(len(y) - t) / tau) for t in range(1, len(y) + 1)]
+    return sum(w * row for w, row in zip(weights, y, strict=True)) / sum(weights)
+
+
 @pytest.mark.parametrize(
     ("objective", "expected"),
     [
         (sf.CountCrossEntropy(), lambda y, k: cross_entropy(y.sum(0), k)),
         (sf.MaxCrossEntropy(), lambda y, k: cross_entropy(y.max(0), k)),
+        (sf.MeanCrossEntropy(), lambda y, k: cross_entropy(y.mean(0), k)),
+        (sf.MeanCrossEntropy(tau_steps=2.5), lambda y, k: cross_entropy(later_mean(y, 2.5), k)),
         (sf.StepCrossEntropy(), lambda y, k: np.mean([cross_entropy(row, k) for row in y])),
         (sf.SummedSoftmax(), lambda y, k: cross_entropy(softmax(y).sum(0), k)),
     ],
@@ -82,3 +90,9 @@ def test_targets_that_are_no_classes_are_refused(objective, target):
 def test_a_target_in_time_must_have_the_shape_of_the_outputs():
     with pytest.raises(InvalidValue, match=r"\(6, 4, 3\)"):
         sf.SquaredError().loss(OUTPUTS, torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize("tau_steps", [0.0, -1.0, math.inf, math.nan, True, "20"])
+def test_a_time_constant_that_is_none_is_refused(tau_steps):
+    with pytest.raises(InvalidValue, match=r"MeanCrossEntropy\.tau_steps"):
+        sf.MeanCrossEntropy(tau_steps=tau_steps)

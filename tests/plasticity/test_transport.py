@@ -28,12 +28,28 @@ def current_batch():
     return sf.Batch(200.0 * x, target)
 
 
+def represented_maps():
+    """Rates' errors, the same at every step, come to a convolution with another one below it; so do two with pooling."""
+    neuron = sf.SoftResetLIF(tau_m=4.0, v_rest=0.0, v_threshold=0.3, v_drop=1.0)
+    spikes = [sf.Flatten(), sf.RepresentedSpiking(48, neuron), sf.Unflatten(3, 4, 4)]
+    above = [Conv(3, 2, 3, gain=2.0, seed=2), sf.Flatten(), sf.RepresentedSpiking(8, neuron), Dense(8, 3, seed=3)]
+    return sf.Feedforward(
+        [Conv(2, 3, 2, gain=2.0, seed=1), *spikes, *above], sf.MeanCrossEntropy(tau_steps=4.0)
+    ).double()
+
+
+def still(batch, steps=6):
+    return sf.Batch(batch.x[:1].expand(steps, *batch.x.shape[1:]), batch.target)
+
+
 NETWORKS = {
     "rate": (tanh_network, rate_batch),
     "maps": (lambda: map_network(drop=0.3), lambda: rate_batch(shape=(2, 9, 9))),
     "maps over time": (map_network, lambda: sf.Batch(torch.randn(4, 5, 2, 9, 9).double(), torch.arange(5) % 3)),
     "spiking": (lambda: small_network(hidden=2, recurrent=True), small_batch),
     "spiking, truth values": (lambda: small_network(hidden=2), lambda: sf.Batch(small_batch().x.bool(), small_batch().target)),
+    "rates of spikes": (lambda: sf.dsr_network([5, 30, 30, 3]).double(), lambda: still(rate_batch(), 20)),
+    "rates of spikes, maps": (represented_maps, lambda: still(rate_batch(shape=(2, 5, 5)))),
     "encoder first": (encoded_network, current_batch),
 }  # fmt: skip
 

@@ -106,6 +106,7 @@ def of(neuron, kind=None, **options):
     ("network", "message"),
     [
         (of(sf.SoftResetLIF()), "no reset by subtraction"),
+        (of(sf.SoftResetLIF(), sf.RepresentedSpiking), "no reset by subtraction"),
         (of(sf.AdaptiveLIF()), r"layer 1 \(Spiking\): must be LIF, got 'AdaptiveLIF'"),
         (of(sf.Izhikevich()), "no second variable"),
         (of(sf.LIF(t_refractory=5.0)), "no refractory time"),

@@ -177,6 +177,7 @@ def of(neuron, kind=None, **options):
         (of(sf.SoftResetLIF(v_drop=15.0)), "divided by exp"),
         (of(sf.LIF(), sf.Recurrent), "SoftResetLIF in a Recurrent"),
         (of(sf.LIF(v_rest=-60.0, v_reset=-60.0), sf.Membrane), "v_rest = 0"),
+        (of(sf.SoftResetLIF(), sf.RepresentedSpiking), "have surrogate gradients"),
         (sf.Feedforward([sf.DelayedDense(5, 4, sf.RandomDelay(max_delay=3.0)), sf.Spiking(4, sf.LIF())]), "delays"),
         (sf.Feedforward([sf.Extend(5), sf.Dense(5, 4), sf.Spiking(4, sf.LIF())]), "size"),
         (sf.Feedforward([sf.Dense(5, 4), sf.Spiking(4, sf.LIF()), sf.Count()]), "Count"),

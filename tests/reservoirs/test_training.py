@@ -1,5 +1,6 @@
 """`fit`: pure, repeatable, honest about what went wrong, and it does learn."""
 
+import dataclasses
 import os
 import signal
 
@@ -242,3 +243,27 @@ def test_a_rule_goes_on_from_the_state_that_it_is_given():
     )
     assert second.state[1] == [8]
     assert first.state[1] == [4]
+
+
+def test_samples_that_do_not_change_are_given_as_one_step():
+    """x expanded over time is not copied for each step, and trains as the copy does."""
+    image, target = torch.randn((1, 12, 4), generator=torch.Generator().manual_seed(0)), torch.arange(12) % 3
+    given = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched(sf.BPTT):
+        def gradients(self, network, batch, state):
+            given.append(batch.x.stride(0))
+            return super().gradients(network, batch, state)
+
+    network, options = (
+        sf.dsr_network([4, 8, 3]),
+        {"epochs": 1, "batch": 5, "optimisers": sf.sgd(0.1), "progress": False},
+    )
+    expanded, copied = (
+        sf.fit(network, Watched(), (x, target), **options) for x in (image.expand(6, -1, -1), image.repeat(6, 1, 1))
+    )
+    assert given[:3] == [0, 0, 0]
+    assert 0 not in given[3:]
+    for a, b in zip(expanded.network.parameters(), copied.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
