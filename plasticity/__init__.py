@@ -19,6 +19,7 @@ from .triplet_stdp import TripletSTDP
 from .tsodyks_markram import TsodyksMarkram
 
 if TYPE_CHECKING:
+    from .activity_rows import EachStep, TimeMean
     from .agreement import angle
     from .backpropagation_through_time import BPTT
     from .centralise import Centralise
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .forward_forward import ForwardForward
     from .incremental_predictive_coding import IncrementalPredictiveCoding
+    from .lateral import LinearLateral, SpikingLateral
     from .mirror import Mirror
     from .modifier import Modifier, chain
     from .objective import (
@@ -48,11 +50,13 @@ if TYPE_CHECKING:
         StepCrossEntropy,
         SummedSoftmax,
     )
+    from .orthogonal_projection import OrthogonalProjection
     from .ottt import OTTT
     from .predictive_coding import PredictiveCoding
     from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
+    from .subspace import captured_energy, orthonormality_error, principal_angles, subspaces
     from .warm_up import WarmUp
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
@@ -60,17 +64,19 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip", "CountCrossEntropy": "objective",
     "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
     "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
-    "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "ExponentiatedGradient": "exponentiated_gradient",
-    "FeedbackAlignment": "feedback_alignment", "FeedbackStream": "counter_current",
-    "FixedWeightDifferenceTarget": "fixed_weight_difference_target", "ForwardForward": "forward_forward",
-    "IncrementalPredictiveCoding": "incremental_predictive_coding", "LearnableDelay": "delays",
-    "MaxCrossEntropy": "objective", "MeanCrossEntropy": "objective", "MeanSquaredError": "objective",
-    "Mirror": "mirror", "Modifier": "modifier",
-    "NormalisedMembership": "stream_loss", "OTTT": "ottt", "PredictiveCoding": "predictive_coding",
+    "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "EachStep": "activity_rows",
+    "ExponentiatedGradient": "exponentiated_gradient", "FeedbackAlignment": "feedback_alignment",
+    "FeedbackStream": "counter_current", "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
+    "ForwardForward": "forward_forward", "IncrementalPredictiveCoding": "incremental_predictive_coding",
+    "LearnableDelay": "delays", "LinearLateral": "lateral", "MaxCrossEntropy": "objective",
+    "MeanCrossEntropy": "objective", "MeanSquaredError": "objective", "Mirror": "mirror", "Modifier": "modifier", "NormalisedMembership": "stream_loss",
+    "OTTT": "ottt", "OrthogonalProjection": "orthogonal_projection", "PredictiveCoding": "predictive_coding",
     "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss", "SLTT": "sltt",
-    "SignSymmetric": "sign_symmetric", "SquaredError": "objective", "StepCrossEntropy": "objective",
-    "SummedSoftmax": "objective", "SymmetricFeedback": "feedback", "TwoTapDelay": "delays", "WarmUp": "warm_up",
-    "angle": "agreement", "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
+    "SignSymmetric": "sign_symmetric", "SpikingLateral": "lateral", "SquaredError": "objective",
+    "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
+    "TimeMean": "activity_rows", "TwoTapDelay": "delays", "WarmUp": "warm_up", "angle": "agreement",
+    "captured_energy": "subspace", "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
+    "orthonormality_error": "subspace", "principal_angles": "subspace", "subspaces": "subspace",
 }  # fmt: skip
 
 
@@ -104,6 +110,7 @@ __all__ = [
     "DirectFeedback",
     "DirectRandomTarget",
     "EProp",
+    "EachStep",
     "EveryPair",
     "ExponentiatedGradient",
     "FeedbackAlignment",
@@ -114,6 +121,7 @@ __all__ = [
     "IncrementalPredictiveCoding",
     "InhibitorySTDP",
     "LearnableDelay",
+    "LinearLateral",
     "MaxCrossEntropy",
     "MeanCrossEntropy",
     "MeanSquaredError",
@@ -122,6 +130,7 @@ __all__ = [
     "NearestPair",
     "NormalisedMembership",
     "Oja",
+    "OrthogonalProjection",
     "Pairing",
     "PowerBounds",
     "PredictionGated",
@@ -134,20 +143,26 @@ __all__ = [
     "RewardModulated",
     "SignSymmetric",
     "SoftBounds",
+    "SpikingLateral",
     "SquaredError",
     "StepCrossEntropy",
     "SummedSoftmax",
     "SymmetricFeedback",
     "SynapticRule",
     "ThreeFactor",
+    "TimeMean",
     "TripletSTDP",
     "TsodyksMarkram",
     "TwoTapDelay",
     "Unbounded",
     "WarmUp",
     "angle",
+    "captured_energy",
     "chain",
     "dale_weights",
     "levels_of",
+    "orthonormality_error",
+    "principal_angles",
     "ridge",
+    "subspaces",
 ]
