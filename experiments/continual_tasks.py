@@ -1,6 +1,7 @@
 """What is learned one after the other: tasks, each with images to train on and images to test on.
 
-`permuted` makes tasks of one set of images by moving its pixels; all tasks share the outputs of a network.
+`permuted` makes tasks of one set of images by moving its pixels; all tasks share the outputs of a network. Other sequences,
+and all of them by name, are in `continual_sequences`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..neurons import InvalidValue, check_seed, setup_generator
-from .data import NORMALISATION, Images, load_images
+from .data import NORMALISATION, Images, Normalisation, load_images
 
-__all__ = ["ContinualTask", "Permuted", "Repeated", "permuted"]
+__all__ = ["ContinualTask", "Permuted", "Repeated", "chosen_parts", "image_parts", "permuted"]
 
 _PIXELS, _CHOICE = 260, 261  # streams of random numbers
 
@@ -89,33 +90,75 @@ def permuted(
                               chosen by
     Raises       InvalidValue
     """
-    check_seed("permuted: seed", seed)
-    images = load_images(dataset)
-    usual = NORMALISATION[dataset]
-    made = {
-        part: Images(
-            images=getattr(images, f"{part}_images"), labels=getattr(images, f"{part}_labels"), mean=usual.mean,
-            std=usual.std, brightest=images.brightest,
-        )
-        for part in ("train", "test")
-    }  # fmt: skip
-    order = setup_generator(seed, _CHOICE).permutation(len(made["train"]))
-    held = (test_size or len(order) // 6) if validation else 0
-    train_size = train_size or len(order) - held
-    for field, value, most in (
-        ("train_size", train_size, len(order) - held), ("test_size", test_size, len(made["test"]))
-    ):  # fmt: skip
-        if not 0 <= value <= most:
-            raise InvalidValue(f"permuted: {field}", value, f"0, for all, or up to {most}")
-    train = made["train"].subset(np.sort(order[:train_size]))
-    if validation:
-        test = made["train"].subset(np.sort(order[len(order) - held :]))
-    else:
-        test = made["test"]
-        chosen = setup_generator(seed, _CHOICE, 1).permutation(len(test))[: test_size or len(test)]
-        test = test.subset(np.sort(chosen))
+    _check("permuted", tasks, seed)
+    train, test = image_parts(dataset)
+    train, test = chosen_parts(
+        train, test, train_size=train_size, test_size=test_size, validation=validation, seed=seed, stream=(_CHOICE,)
+    )
     found = []
     for k in range(tasks):
         moved = setup_generator(seed, _PIXELS, k).permutation(int(np.prod(train.shape)))
         found.append(ContinualTask(name=f"order {k + 1}", train=Permuted(train, moved), test=Permuted(test, moved)))
     return found
+
+
+def image_parts(
+    dataset: str, *, flat: bool = True, normalisation: Normalisation | None = None
+) -> tuple[Images, Images]:
+    """(training, test) images of a set.
+
+    Parameters   dataset         one of `LOADERS`
+                 flat            as of `Images`
+                 normalisation   default: that of `NORMALISATION`
+    """
+    images = load_images(dataset)
+    usual = NORMALISATION[dataset] if normalisation is None else normalisation
+    first, second = (
+        Images(
+            images=getattr(images, f"{part}_images"), labels=getattr(images, f"{part}_labels"), mean=usual.mean,
+            std=usual.std, flat=flat, brightest=images.brightest,
+        )
+        for part in ("train", "test")
+    )  # fmt: skip
+    return first, second
+
+
+def chosen_parts(
+    train: Images,
+    test: Images,
+    *,
+    train_size: int,
+    test_size: int,
+    validation: bool,
+    seed: int,
+    stream: tuple[int, ...],
+) -> tuple[Images, Images]:
+    """(images to train on, images to test on), at random by the seed, in the order they have in their set.
+
+    Parameters   train_size   0: all, but for those that validate
+                 test_size    0: all; with validation a sixth of the training images
+                 validation   whether the second part is made of training images too, other ones than those trained on
+                 stream       of random numbers, after the seed
+    Raises       InvalidValue
+    """
+    order = setup_generator(seed, *stream).permutation(len(train))
+    most = len(order) - 1 if validation else len(test)
+    _check_size("test_size", test_size, most)
+    held = (test_size or len(order) // 6) if validation else 0
+    _check_size("train_size", train_size, len(order) - held)
+    chosen = train.subset(np.sort(order[: train_size or len(order) - held]))
+    if validation:
+        return chosen, train.subset(np.sort(order[len(order) - held :]))
+    shown = setup_generator(seed, *stream, 1).permutation(len(test))[: test_size or len(test)]
+    return chosen, test.subset(np.sort(shown))
+
+
+def _check(caller: str, tasks: Any, seed: Any) -> None:
+    check_seed(f"{caller}: seed", seed)
+    if isinstance(tasks, bool) or not isinstance(tasks, int) or tasks < 1:
+        raise InvalidValue(f"{caller}: tasks", tasks, "a whole number >= 1")
+
+
+def _check_size(field: str, value: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise InvalidValue(field, value, f"0, for all, or up to {most}")

@@ -1,6 +1,8 @@
 """What a neuron is: parameters, state and one pure step; synapses, sources and encoders."""
 
-if __name__ != "synfire.neurons":  # from the repository's root a bare `import neurons` would make a second set of classes
+if (
+    __name__ != "synfire.neurons"
+):  # from the repository's root a bare `import neurons` would make a second set of classes
     raise ImportError("import this package as synfire.neurons, not as neurons")
 
 import importlib
@@ -36,18 +38,20 @@ if TYPE_CHECKING:
     from .dense import Conv, Dense
     from .goodness import Goodness
     from .layer import Layer
-    from .maps import MaxPool, Unflatten, Upsample
-    from .normalise import BatchNorm, Count, Dropout, Extend, Flatten
+    from .maps import AveragePool, Maps, MaxPool, Unflatten, Upsample
+    from .normalise import BatchNorm, Count, Dropout, Extend, FixedNorm, Flatten, fixed_norms
     from .rate import Activation, Elu, Rate, Relu, Tanh
     from .represented_spiking import RepresentedSpiking
+    from .residual import Residual
     from .spiking import Membrane, Recurrent, Spiking, spike
 
 _LAYERS = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "Activation": "rate", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise", "Dense": "dense",
-    "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "Flatten": "normalise", "Goodness": "goodness",
-    "Layer": "layer", "MaxPool": "maps", "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate",
-    "RepresentedSpiking": "represented_spiking", "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps",
-    "Upsample": "maps", "spike": "spiking",
+    "Activation": "rate", "AveragePool": "maps", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise",
+    "Dense": "dense", "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "FixedNorm": "normalise",
+    "Flatten": "normalise", "Goodness": "goodness", "Layer": "layer", "Maps": "maps", "MaxPool": "maps",
+    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate", "RepresentedSpiking": "represented_spiking",
+    "Residual": "residual", "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "fixed_norms": "normalise",
+    "spike": "spiking",
 }  # fmt: skip
 
 
@@ -66,6 +70,7 @@ __all__ = [
     "AdaptiveLIF",
     "Alpha",
     "ArcTan",
+    "AveragePool",
     "BatchNorm",
     "Conductance",
     "Conv",
@@ -81,6 +86,7 @@ __all__ = [
     "Exponential",
     "Extend",
     "FastSigmoid",
+    "FixedNorm",
     "Flatten",
     "Gaussian",
     "GaussianNoise",
@@ -90,6 +96,7 @@ __all__ = [
     "Izhikevich",
     "Izhikevich2007",
     "Layer",
+    "Maps",
     "MaxPool",
     "Membrane",
     "Neuron",
@@ -101,6 +108,7 @@ __all__ = [
     "Recurrent",
     "Relu",
     "RepresentedSpiking",
+    "Residual",
     "Sigmoid",
     "SoftResetAdaptiveLIF",
     "SoftResetLIF",
@@ -125,6 +133,7 @@ __all__ = [
     "encode_latency",
     "encode_rate",
     "exp",
+    "fixed_norms",
     "gamma",
     "lognormal",
     "normal",

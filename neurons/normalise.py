@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,9 @@ from torch.nn import functional
 from .errors import InvalidValue
 from .layer import Layer, as_input, check_features, check_gain, check_sequence, size
 
-__all__ = ["BatchNorm", "Count", "Dropout", "Extend", "Flatten"]
+__all__ = ["BatchNorm", "Count", "Dropout", "Extend", "FixedNorm", "Flatten", "fixed_norms"]
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class BatchNorm(Layer):
@@ -53,6 +56,35 @@ class BatchNorm(Layer):
 
     def extra_repr(self) -> str:
         return f"{self.n}, gain={self.gain:g}, affine={self.affine}"
+
+
+class FixedNorm(BatchNorm):
+    """`BatchNorm` that has learned enough: always in evaluation mode, its scale, shift and running statistics stay as they are.
+
+    Parameters   as `BatchNorm`
+    Source       as `BatchNorm`; held after a first task: Xiao et al. 2024, arXiv 2402.11984
+    Deviations   none
+    """
+
+    def __init__(self, n: int, *, gain: float = 1.0, affine: bool = True) -> None:
+        super().__init__(n, gain=gain, affine=affine)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> FixedNorm:
+        return super().train(False)
+
+
+def fixed_norms(network: Module) -> Module:
+    """A copy of a network, or of any module, in which each `BatchNorm` is a `FixedNorm` with its weights and statistics."""
+    network = copy.deepcopy(network)
+    for module in list(network.modules()):
+        for name, layer in module.named_children():
+            if type(layer) is BatchNorm:
+                fixed = FixedNorm(layer.n, gain=layer.gain, affine=layer.affine).to(layer.norm.running_mean)
+                fixed.load_state_dict(layer.state_dict())
+                module.register_module(name, fixed)
+    return network
 
 
 class Dropout(Layer):

@@ -16,6 +16,8 @@ from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
 from ..neurons.randomness import check_seed, setup_generator
 from ..neurons.spiking import Recurrent
+from .blocks import check_unnested
+from .credit import LayeredNetwork
 from .delays import DelayedDense
 from .modifier import Modifier
 
@@ -69,13 +71,14 @@ def dale_weights(network: Network, *, excitatory: float = 0.8, seed: int = 0) ->
 
     Parameters   excitatory   share in [0, 1], rounded to whole units; with 0 or 1 nothing balances them
                  seed         of signs and sizes; a pure function of the seed and the layer's place
-    Raises       InvalidValue; also for connections with delays
+    Raises       InvalidValue; also for connections with delays, or inside other layers
     Source       log-normal: Song et al. 2005, doi:10.1371/journal.pbio.0030068; with Dale's law: Cornford et al. 2024,
                  doi:10.1101/2024.10.25.620272
     """
     check_seed("dale_weights: seed", seed)
     if isinstance(excitatory, bool) or not isinstance(excitatory, int | float) or not 0.0 <= excitatory <= 1.0:
         raise InvalidValue("dale_weights: excitatory", excitatory, "in [0, 1]")
+    check_unnested("dale_weights", cast(LayeredNetwork, network))
     network, known = copy.deepcopy(network), None
     for k, layer in enumerate(cast(nn.ModuleList, network.layers)):
         if isinstance(layer, DelayedDense):

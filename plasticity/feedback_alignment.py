@@ -10,7 +10,7 @@ from torch import Tensor
 from ..neurons.errors import InvalidValue
 from ..neurons.randomness import check_seed, setup_generator
 from .credit import Batch, Credit, LayeredNetwork
-from .transport import carriers, transported
+from .transport import Place, carriers, transported
 
 __all__ = ["FeedbackAlignment"]
 
@@ -28,7 +28,8 @@ class FeedbackAlignment:
                  the weights for B it is `BPTT`
     State        B, of its weight's shape, by the place of its layer, for all connections with parameters below them
     Memory       as `BPTT`
-    Raises       InvalidValue for a network without connections, with delayed ones, or with weights that are all 0 at first
+    Raises       InvalidValue for a network without connections, with delayed ones, with some inside a layer other than
+                 `Residual`, or with weights that are all 0 at first
     Source       Lillicrap et al. 2016, doi:10.1038/ncomms13276
     Deviations   B is normal, of the root mean square of the layer's own weights at first; the source takes a uniform one whose
                  scale it searches. Recurrent weights within a layer carry its error through time themselves
@@ -39,17 +40,18 @@ class FeedbackAlignment:
     def __post_init__(self) -> None:
         check_seed("FeedbackAlignment.seed", self.seed)
 
-    def init(self, network: LayeredNetwork) -> dict[int, Tensor]:
-        matrices = {}
+    def init(self, network: LayeredNetwork) -> dict[Place, Tensor]:
+        matrices = dict[Place, Tensor]()
         for k, layer in carriers("FeedbackAlignment", network).items():
             weight = layer.weight.detach()
             scale = float(weight.square().mean().sqrt())
             if scale == 0.0:
                 fix = "B takes its scale from them; start from small random ones"
                 raise InvalidValue(f"FeedbackAlignment: layer {k}", "weights that are all 0", "some other than 0", fix)
-            draw = setup_generator(self.seed, _STREAM, k).standard_normal(tuple(weight.shape))
+            place = (k,) if isinstance(k, int) else k
+            draw = setup_generator(self.seed, _STREAM, *place).standard_normal(tuple(weight.shape))
             matrices[k] = scale * torch.from_numpy(draw).to(weight)
         return matrices
 
-    def gradients(self, network: LayeredNetwork, batch: Batch, state: dict[int, Tensor]) -> Credit:
+    def gradients(self, network: LayeredNetwork, batch: Batch, state: dict[Place, Tensor]) -> Credit:
         return transported(network, batch, state, state)

@@ -12,7 +12,9 @@ from torch.func import functional_call
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
 from ..neurons.layer import as_input
+from ..neurons.maps import Maps
 from ..neurons.spiking import NeuronLayer, Recurrent
+from .blocks import check_unnested
 from .credit import Batch, Credit, LayeredNetwork, trainable
 from .stepwise import check_stepwise, detached, given, leak, stepwise_target
 
@@ -108,7 +110,9 @@ def _leaks(network: LayeredNetwork) -> dict[int, float]:
 
     Raises       InvalidValue
     """
-    layers, found = list(network.layers), dict[int, float]()
+    check_unnested("OTTT", network)
+    layers = [layer.neurons if isinstance(layer, Maps) else layer for layer in network.layers]
+    found = dict[int, float]()
     for k, layer in enumerate(layers):
         if isinstance(layer, Recurrent):
             found[k] = leak("OTTT", k, layer)

@@ -22,7 +22,8 @@ class SignSymmetric:
     Factors      as `FeedbackAlignment`; where all weights are ± 1 / sqrt(fan_in) it is `BPTT`
     State        none
     Memory       as `BPTT`
-    Raises       InvalidValue for a network without connections or with delayed ones
+    Raises       InvalidValue for a network without connections, with delayed ones, or with some inside a layer other than
+                 `Residual`
     Source       Liao, Leibo & Poggio 2016, arXiv 1510.05067 (uniform sign-concordant feedback)
     Deviations   the source's signs are not divided by sqrt(fan_in), and it normalises updates besides. A weight of 0 carries
                  nothing. Recurrent weights within a layer carry its error through time themselves

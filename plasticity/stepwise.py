@@ -24,7 +24,8 @@ def check_stepwise(rule: str, network: LayeredNetwork) -> None:
             f"{rule}: objective", type(objective).__name__, "one whose loss is known at each step (it has `step_loss`)",
             "take StepCrossEntropy or SquaredError, or train by BPTT",
         )  # fmt: skip
-    for k, layer in enumerate(network.layers):
+    inside = [(k, each) for k, outer in enumerate(network.layers) for each in outer.modules()]
+    for k, layer in inside:
         name = f"{rule}: layer {k}"
         if isinstance(layer, BatchNorm) and layer.training:
             raise InvalidValue(

@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import neurons
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue, UnknownName
 from ..neurons.goodness import Goodness
 from ..neurons.layer import Layer
-from ..neurons.maps import MaxPool, Unflatten, Upsample
+from ..neurons.maps import AveragePool, Maps, MaxPool, Unflatten, Upsample
 from ..neurons.model import Neuron
-from ..neurons.normalise import BatchNorm, Count, Dropout, Extend, Flatten
+from ..neurons.normalise import BatchNorm, Count, Dropout, Extend, FixedNorm, Flatten
 from ..neurons.rate import Elu, Rate, Relu, Tanh
 from ..neurons.represented_spiking import RepresentedSpiking
+from ..neurons.residual import Residual
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
@@ -45,6 +46,7 @@ __all__ = ["Described", "described_layer", "described_value", "known_classes", "
 Described = dict[str, Any]
 
 _ARGUMENTS: dict[type[Layer], str] = {
+    AveragePool: "factor",
     BatchNorm: "n gain affine",
     Conv: "channels_in channels_out kernel stride padding bias gain",
     Count: "",
@@ -52,13 +54,16 @@ _ARGUMENTS: dict[type[Layer], str] = {
     Dense: "n_in n_out bias gain",
     Dropout: "probability",
     Extend: "steps",
+    FixedNorm: "n gain affine",
     Flatten: "",
     Goodness: "sizes classes strength",
+    Maps: "neurons",
     MaxPool: "factor",
     Membrane: "n neuron dt learn",
     Rate: "activation",
     Recurrent: "n neuron dt surrogate scale learn gain",
     RepresentedSpiking: "n neuron dt",
+    Residual: "branch shortcut",
     Spiking: "n neuron dt surrogate scale learn",
     Unflatten: "channels height width",
     Upsample: "factor",
@@ -99,8 +104,17 @@ def described_layer(layer: Any, name: str, tensors: dict[str, Tensor]) -> Descri
         value = getattr(layer, "_neuron" if field == "neuron" else field)
         if field == "bias":
             value = value is not None
-        arguments[field] = described_value(value, f"{name}.{field}", tensors)
+        arguments[field] = _described(value, f"{name}.{field}", tensors)
     return {"layer": type(layer).__name__, **arguments}
+
+
+def _described(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """An argument of a layer, which may be another layer or several."""
+    if isinstance(value, Layer):
+        return described_layer(value, name, tensors)
+    if isinstance(value, nn.ModuleList):
+        return [described_layer(each, f"{name}.{k}", tensors) for k, each in enumerate(value)]
+    return described_value(value, name, tensors)
 
 
 def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
@@ -138,12 +152,21 @@ def layer_from(described: Any, name: str, tensors: Mapping[str, Tensor], known: 
         arguments.setdefault("affine", True)  # files written before there was a choice do not say it
     if sorted(arguments) != sorted(_ARGUMENTS[kind].split()):
         raise InvalidValue(kind.__name__, sorted(arguments), _ARGUMENTS[kind])
-    made = {field: value_from(value, tensors, known) for field, value in arguments.items()}
+    made = {field: _argument_from(value, f"{name}.{field}", tensors, known) for field, value in arguments.items()}
     for part, shape in _shapes(kind, made).items():
         found = tuple(tensors[f"{name}.{part}"].shape)
         if found != shape:
             raise InvalidValue(f"{kind.__name__}: tensor {name}.{part}", f"shape {found}", f"of shape {shape}")
     return kind(**made)
+
+
+def _argument_from(described: Any, name: str, tensors: Mapping[str, Tensor], known: Mapping[str, type]) -> Any:
+    """What `_described` described."""
+    if isinstance(described, dict) and "layer" in described:
+        return layer_from(described, name, tensors, known)
+    if isinstance(described, list) and any(isinstance(each, dict) for each in described):
+        return [layer_from(each, f"{name}.{k}", tensors, known) for k, each in enumerate(described)]
+    return value_from(described, tensors, known)
 
 
 def value_from(described: Any, tensors: Mapping[str, Tensor], known: Mapping[str, type]) -> Any:

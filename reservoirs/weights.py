@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from ..neurons.errors import InvalidValue, SynfireError, UnreadableFile
+from ..neurons.layer import Layer
 from .description import described_layer, described_value, known_classes, layer_from, value_from
 from .layered import Feedforward
 
@@ -38,7 +39,8 @@ def save_network(network: Feedforward, path: str | os.PathLike[str]) -> Path:
 
     if not isinstance(network, Feedforward):
         raise InvalidValue("save_network: network", type(network).__name__, "a Feedforward network")
-    if len({id(layer) for layer in network.layers}) < len(network.layers):
+    places = [layer for _, layer in network.named_modules(remove_duplicate=False) if isinstance(layer, Layer)]
+    if len({id(layer) for layer in places}) < len(places):
         raise InvalidValue("save_network: network", "one layer in two places", "each layer once")
     kept = network.state_dict()
     tensors: dict[str, Tensor] = {}

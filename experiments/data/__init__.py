@@ -12,10 +12,13 @@ from .digits import load_digits
 from .division import divide, split
 from .idx import load_idx
 from .image_set import ImageSet
+from .miniimagenet import load_miniimagenet
 from .normalisation import IMAGENET, NORMALISATION, Normalisation
+from .notmnist import load_notmnist
 from .parts import ImageParts, three_parts
 from .samples import Images, Reconstructions
 from .stl10 import load_stl10
+from .svhn import load_svhn
 
 __all__ = [
     "IMAGENET",
@@ -33,7 +36,10 @@ __all__ = [
     "load_digits",
     "load_idx",
     "load_images",
+    "load_miniimagenet",
+    "load_notmnist",
     "load_stl10",
+    "load_svhn",
     "split",
     "three_parts",
 ]

@@ -25,5 +25,8 @@ NORMALISATION = {
     "cifar10": _CIFAR10,
     "cifar10_jpeg": _CIFAR10,
     "cifar100": Normalisation((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    "miniimagenet": IMAGENET,
+    "notmnist": Normalisation((0.4254,), (0.4501,)),
     "stl10": IMAGENET,
+    "svhn": Normalisation((0.4377, 0.4438, 0.4728), (0.198, 0.201, 0.197)),
 }

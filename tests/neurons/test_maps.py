@@ -21,6 +21,37 @@ def test_max_pool_takes_the_largest_of_each_full_square(factor):
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
+def test_average_pool_is_torchs_and_takes_spikes_too(factor):
+    pool = sf.AveragePool(factor)
+    expected = torch.nn.AvgPool2d(factor)(MAPS.flatten(0, 1)).view(2, 3, 2, 5 // factor, 7 // factor)
+    assert torch.equal(pool(MAPS)[0], expected)
+    assert pool(MAPS)[1] is None
+    spikes = MAPS > 50.0
+    assert torch.equal(pool(spikes)[0], pool(spikes.float())[0])
+
+
+def test_neurons_on_maps_are_the_same_neurons_in_a_row():
+    """Also in pieces, and at the memory of one step where the input is the same at all."""
+    neurons = sf.Spiking(70, sf.LIF(v_rest=0.0, v_reset=0.0, v_threshold=1.0, r_m=1.0)).double()
+    layer, x = sf.Maps(neurons), 0.3 * MAPS
+    expected, last = neurons(x.flatten(2))
+    made, state = layer(x)
+    assert torch.equal(made, expected.view(x.shape))
+    assert 0 < made.sum() < made.numel()
+    _, state = layer(x[:1])
+    second, state = layer(x[1:], state)
+    assert torch.equal(second, made[1:])
+    assert torch.equal(state.v, last.v)
+
+    class Seen(sf.Layer):
+        def forward(self, x, state=None):
+            assert x.stride(0) == 0
+            return x, state
+
+    sf.Maps(Seen())(MAPS[:1].expand(6, -1, -1, -1, -1))
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
 def test_upsample_spreads_each_pixel_over_a_square(factor):
     y, _ = sf.Upsample(factor)(MAPS)
     assert y.shape == (2, 3, 2, 5 * factor, 7 * factor)
@@ -42,7 +73,7 @@ def test_spikes_stay_spikes():
 
 def test_gradients_are_those_of_the_definition():
     x = MAPS.clone().requires_grad_()
-    for layer, steps in ((sf.MaxPool(2), 1e-3), (sf.Upsample(2), 1e-3)):
+    for layer, steps in ((sf.AveragePool(2), 1e-3), (sf.MaxPool(2), 1e-3), (sf.Upsample(2), 1e-3)):
         weights = torch.sin(torch.arange(layer(x)[0].numel(), dtype=torch.float64)).view(layer(x)[0].shape)
         (found,) = torch.autograd.grad((layer(x)[0] * weights).sum(), x)
         for place in [(0, 0, 0, 0, 0), (1, 2, 1, 3, 5), (0, 1, 0, 4, 6), (1, 0, 1, 2, 1)]:
@@ -56,6 +87,11 @@ def test_gradients_are_those_of_the_definition():
     ("make", "field"),
     [
         (lambda: sf.MaxPool(0), "MaxPool.factor"),
+        (lambda: sf.AveragePool(1.5), "AveragePool.factor"),
+        (lambda: sf.AveragePool(6)(MAPS), "AveragePool: x"),
+        (lambda: sf.Maps(sf.LIF()), "Maps.neurons"),
+        (lambda: sf.Maps(sf.Rate(sf.Tanh()))(torch.zeros(1, 1, 8)), "Maps: x"),
+        (lambda: sf.Maps(sf.Dense(70, 5).double())(MAPS), "Maps.neurons"),
         (lambda: sf.Upsample(True), "Upsample.factor"),
         (lambda: sf.Unflatten(2, 5, 1.5), "Unflatten.width"),
         (lambda: sf.MaxPool(2)(torch.zeros(1, 1, 1, 1, 5)), "MaxPool: x"),
@@ -88,6 +124,9 @@ def test_a_network_of_maps_is_saved_and_loaded(tmp_path):
 
 
 MIDDLES = {
+    "AveragePool": ([sf.AveragePool(2)], 8),
+    "Maps": ([sf.Maps(sf.Spiking(32, sf.LIF()))], 32),
+    "Residual": ([sf.Residual([sf.Conv(2, 2, 1)])], 32),
     "MaxPool": ([sf.MaxPool(2)], 8),
     "Upsample": ([sf.Upsample(2)], 128),
     "Unflatten": ([sf.Flatten(), sf.Unflatten(2, 4, 4)], 32),

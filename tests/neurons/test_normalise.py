@@ -69,6 +69,38 @@ def test_batch_norm_of_maps_is_folded_into_the_convolution():
         sf.to_nir(sf.Feedforward([conv, sf.BatchNorm(3), sf.Flatten(), sf.Spiking(32, sf.LIF())]), size=(1, 4, 4))
 
 
+def norm_network():
+    inside = sf.Residual([sf.Conv(2, 2, 3, padding=1, seed=1), sf.BatchNorm(2, gain=0.7), sf.Rate(sf.Tanh())])
+    return sf.Feedforward([sf.Conv(1, 2, 3), sf.BatchNorm(2, affine=False), inside, sf.Flatten(), sf.Dense(32, 3)])
+
+
+def test_fixed_norms_do_in_training_what_they_did_in_evaluation_and_learn_nothing():
+    network, x, target = norm_network(), torch.randn(1, 5, 1, 6, 6), torch.arange(5) % 3
+    network(3.0 * x + 1.0)
+    torch.nn.init.normal_(network.layers[2].branch[1].norm.weight)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fixed = sf.fixed_norms(network)
+    expected, _ = network.eval()(x)
+    assert torch.equal(fixed.train()(x)[0], expected)
+    fitted = sf.fit(fixed, sf.BPTT(), (x, target), epochs=3, batch=5, optimisers=sf.sgd(0.1), progress=False)
+    after = fitted.network.state_dict()
+    assert list(after) == list(before)
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {
+        "layers.0.weight", "layers.2.branch.0.weight", "layers.4.weight",
+    }  # fmt: skip
+
+
+def test_fixed_norms_leave_the_network_itself_as_it_is():
+    network = norm_network().double()
+    fixed = sf.fixed_norms(network)
+    assert type(network.layers[1]) is sf.BatchNorm
+    assert network.layers[2].branch[1].norm.weight.requires_grad
+    assert network.train().layers[1].training
+    assert fixed.layers[2].branch[1].gain == 0.7
+    assert fixed(torch.randn(1, 2, 1, 6, 6).double())[0].dtype == torch.float64
+    assert sf.SLTT().init(fixed) == 0  # which refuses BatchNorm in training
+
+
 def test_dropout_silences_a_unit_for_the_whole_sequence_and_keeps_the_mean():
     y, mask = sf.Dropout(0.4)(torch.ones(30, 50, 100))
     assert (y == y[0]).all()  # one mask for all steps
