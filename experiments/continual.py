@@ -23,7 +23,8 @@ from ..neurons import InvalidValue, check_seed
 from .continual_figures import figures
 from .continual_measures import average_accuracy, backward_transfer, forward_transfer
 from .continual_methods import LEARNERS, METHODS
-from .continual_trials import SEQUENCES, trial
+from .continual_sequences import SEQUENCES
+from .continual_trials import trial
 from .registry import unknown
 from .tables import Table
 

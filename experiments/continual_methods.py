@@ -50,7 +50,7 @@ def _dsr(sizes: Sequence[int], seed: int) -> Feedforward:
 
 def _spiking(sizes: Sequence[int], seed: int, neuron: Any, objective: Any) -> Feedforward:
     """The perceptron's connections and first weights, with spiking neurons between them."""
-    layers = list(perceptron(sizes, seed=seed).layers)
+    layers: list[Any] = list(perceptron(sizes, seed=seed).layers)
     for k, layer in enumerate(layers):
         if isinstance(layer, Rate):
             layers[k] = Spiking(sizes[k // 2 + 1], neuron, dt=1.0, surrogate=Sigmoid(slope=4.0))

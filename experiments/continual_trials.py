@@ -13,20 +13,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..neurons import Conv, setup_generator
+from ..neurons import Conv, InvalidValue, setup_generator
 from ..plasticity import Batch, HeadCrossEntropy, captured_energy, chain, orthonormality_error, principal_angles
 from ..reservoirs import Diverged, evaluate, fit, sgd
 from .continual_measures import activity, principal_directions, shares, touched
 from .continual_methods import LEARNERS, METHODS, bases
-from .continual_tasks import ContinualTask, Repeated, permuted
+from .continual_sequences import sequence
+from .continual_tasks import ContinualTask, Repeated
 from .digits_baselines import one_torch_thread
 
-__all__ = ["SEQUENCES", "Chosen", "facing", "rehearse", "sequence_of", "stored", "trial"]
+__all__ = ["Chosen", "facing", "rehearse", "sequence_of", "stored", "trial"]
 
 _ORDER, _STORE, _REHEARSAL = 270, 271, 272  # streams of the order of samples, of what is stored, and of its order
 WATCHED = 1000  # training images of each task by which activity is known
 TEST_BATCH = 500
-SEQUENCES = {"permuted_fashion_mnist": "fashion_mnist", "permuted_mnist": "mnist", "permuted_digits": "digits"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,13 +117,19 @@ def facing(network: Any, outputs: tuple[int, int] | None) -> Any:
 
 
 def sequence_of(config: Any, seed: int, validation: bool) -> tuple[list[ContinualTask], list[int]]:
-    """The tasks of a config, and the sizes of a perceptron for them."""
-    tasks = permuted(
-        SEQUENCES[config.sequence], tasks=config.tasks, seed=seed, train_size=config.train_size,
-        test_size=config.test_size, validation=validation,
+    """The tasks of a config, and the sizes of a perceptron for them: all heads are one layer of outputs."""
+    tasks = sequence(
+        config.sequence, tasks=config.tasks, seed=seed, train_size=config.train_size, test_size=config.test_size,
+        validation=validation,
     )  # fmt: skip
     x, _ = tasks[0].train.batch(np.arange(1))
-    return tasks, [int(np.prod(x.shape[2:])), *config.hidden, 10]
+    if x.ndim != 3:
+        legal = "tasks of flat images, as those of permuted or of split grey images"
+        raise InvalidValue(
+            "sequence", config.sequence, legal, "maps need a network of kernels, which this experiment has not"
+        )
+    last = [task.outputs[1] if task.outputs else 10 for task in tasks]
+    return tasks, [x.shape[2], *config.hidden, max(last)]
 
 
 def trial(learner: str, method: str, setting: int, config: Any, seed: int, validation: bool = False) -> dict[str, Any]:
@@ -140,6 +146,8 @@ def trial(learner: str, method: str, setting: int, config: Any, seed: int, valid
     how, cure = LEARNERS[learner], METHODS[method]
     value = cure.settings[setting]
     tasks, sizes = sequence_of(config, seed, validation)
+    if tasks[0].outputs is not None:  # heads of their own need no protection from one another
+        config = dataclasses.replace(config, ranks=tuple((*row[:-1], 0) for row in config.ranks))
     course = _Course(
         tasks=tasks,
         steps=getattr(config, how.steps) if how.steps else 1,
@@ -259,11 +267,11 @@ def _watch(before: Any, after: Any, basis: dict[str, Any], x: list[torch.Tensor]
         change = {name: (become[name] - was[name]).detach().double() for name in now}
         made["touched"] = np.array([touched(change[name], torch.cat([each[name] for each in old])) for name in now])
     kept = {name: basis[name].double() for name in now if name in basis and len(basis[name])}
-    if len(kept) == len(now):
-        made["captured"] = np.array([captured_energy(kept[name], now[name]) for name in now])
-        made["not_orthonormal"] = np.array([orthonormality_error(kept[name]) for name in now])
+    if kept:
+        made["captured"] = np.array([captured_energy(kept[name], now[name]) for name in kept])
+        made["not_orthonormal"] = np.array([orthonormality_error(kept[name]) for name in kept])
         if not old:
-            for k, name in enumerate(now):
+            for k, name in enumerate(kept):
                 best = principal_directions(now[name], len(kept[name]))
                 made[f"angles/{k}"] = principal_angles(kept[name], best).numpy()
                 made[f"shares/{k}"] = shares(now[name], kept[name]).numpy()

@@ -49,9 +49,10 @@ _LAYERS = {  # loaded when first asked for: torch takes a second, which a script
     "Activation": "rate", "AveragePool": "maps", "BatchNorm": "normalise", "Conv": "dense", "Count": "normalise",
     "Dense": "dense", "Dropout": "normalise", "Elu": "rate", "Extend": "normalise", "FixedNorm": "normalise",
     "Flatten": "normalise", "Goodness": "goodness", "Layer": "layer", "Maps": "maps", "MaxPool": "maps",
-    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate", "RepresentedSpiking": "represented_spiking",
-    "Residual": "residual", "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps", "fixed_norms": "normalise",
-    "spike": "spiking",
+    "Membrane": "spiking", "Rate": "rate", "Recurrent": "spiking", "Relu": "rate",
+    "RepresentedSpiking": "represented_spiking",
+    "Residual": "residual", "Spiking": "spiking", "Tanh": "rate", "Unflatten": "maps", "Upsample": "maps",
+    "fixed_norms": "normalise", "spike": "spiking",
 }  # fmt: skip
 
 

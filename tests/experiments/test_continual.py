@@ -1,4 +1,4 @@
-"""The experiment `continual`: its measures by hand, what is rehearsed, that everything is had from a seed, and its smoke preset."""
+"""The experiment `continual`: its measures by hand, what is rehearsed, that all is had from a seed, and its smoke preset."""
 
 import dataclasses
 import math
@@ -103,9 +103,7 @@ def test_chosen_samples_are_those_of_their_numbers():
 
 @pytest.mark.parametrize("outputs", [((0, 3), (0, 3)), (None, None), ((0, 3), (3, 6))], ids=["same", "all", "apart"])
 def test_an_update_of_rehearsal_descends_the_sum_of_the_tasks_losses(outputs):
-    tasks = [
-        ContinualTask(name=str(k), train=made(8, k), test=None, outputs=each) for k, each in enumerate(outputs)
-    ]
+    tasks = [ContinualTask(name=str(k), train=made(8, k), test=None, outputs=each) for k, each in enumerate(outputs)]
     network = sf.perceptron([4, 5, 6], seed=1)
     after = rehearse(
         network, sf.BPTT(), None, tasks, batch=8, updates=1, learning_rate=0.5, steps=1, seed=0
