@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from .difference_target import DifferenceTarget
     from .direct_feedback import DirectFeedback
     from .direct_random_target import DirectRandomTarget
+    from .elastic_weight_consolidation import ElasticWeightConsolidation
     from .eprop import EProp
     from .exponentiated_gradient import ExponentiatedGradient
     from .feedback import AdaptiveFeedback, RandomFeedback, SymmetricFeedback
     from .feedback_alignment import FeedbackAlignment
     from .fixed_weight_difference_target import FixedWeightDifferenceTarget
     from .forward_forward import ForwardForward
+    from .gradient_projection_memory import Energy, GradientProjectionMemory, Ranks
+    from .head import HeadCrossEntropy
     from .incremental_predictive_coding import IncrementalPredictiveCoding
     from .lateral import LinearLateral, SpikingLateral
     from .mirror import Mirror
@@ -65,14 +68,16 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "CounterCurrent": "counter_current", "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays",
     "DelayedDense": "delays", "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
     "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "EachStep": "activity_rows",
+    "ElasticWeightConsolidation": "elastic_weight_consolidation", "Energy": "gradient_projection_memory",
     "ExponentiatedGradient": "exponentiated_gradient", "FeedbackAlignment": "feedback_alignment",
     "FeedbackStream": "counter_current", "FixedWeightDifferenceTarget": "fixed_weight_difference_target",
-    "ForwardForward": "forward_forward", "IncrementalPredictiveCoding": "incremental_predictive_coding",
+    "ForwardForward": "forward_forward", "GradientProjectionMemory": "gradient_projection_memory",
+    "HeadCrossEntropy": "head", "IncrementalPredictiveCoding": "incremental_predictive_coding",
     "LearnableDelay": "delays", "LinearLateral": "lateral", "MaxCrossEntropy": "objective",
     "MeanCrossEntropy": "objective", "MeanSquaredError": "objective", "Mirror": "mirror", "Modifier": "modifier",
-    "NormalisedMembership": "stream_loss",
-    "OTTT": "ottt", "OrthogonalProjection": "orthogonal_projection", "PredictiveCoding": "predictive_coding",
-    "RandomDelay": "delays", "RandomFeedback": "feedback", "Reconstruction": "stream_loss", "SLTT": "sltt",
+    "NormalisedMembership": "stream_loss", "OTTT": "ottt", "OrthogonalProjection": "orthogonal_projection",
+    "PredictiveCoding": "predictive_coding", "RandomDelay": "delays", "RandomFeedback": "feedback",
+    "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt",
     "SignSymmetric": "sign_symmetric", "SpikingLateral": "lateral", "SquaredError": "objective",
     "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
     "TimeMean": "activity_rows", "TwoTapDelay": "delays", "WarmUp": "warm_up", "angle": "agreement",
@@ -112,13 +117,17 @@ __all__ = [
     "DirectRandomTarget",
     "EProp",
     "EachStep",
+    "ElasticWeightConsolidation",
+    "Energy",
     "EveryPair",
     "ExponentiatedGradient",
     "FeedbackAlignment",
     "FeedbackStream",
     "FixedWeightDifferenceTarget",
     "ForwardForward",
+    "GradientProjectionMemory",
     "HardBounds",
+    "HeadCrossEntropy",
     "IncrementalPredictiveCoding",
     "InhibitorySTDP",
     "LearnableDelay",
@@ -138,6 +147,7 @@ __all__ = [
     "PredictiveCoding",
     "RandomDelay",
     "RandomFeedback",
+    "Ranks",
     "ReadoutRule",
     "Reconstruction",
     "RecursiveLeastSquares",

@@ -31,6 +31,7 @@ from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
 from ..plasticity.delays import DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
+from ..plasticity.head import HeadCrossEntropy
 from ..plasticity.objective import (
     CountCrossEntropy,
     MaxCrossEntropy,
@@ -71,7 +72,8 @@ _ARGUMENTS: dict[type[Layer], str] = {
 _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
     Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
-    CountCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy, SummedSoftmax,
+    CountCrossEntropy, HeadCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError, StepCrossEntropy,
+    SummedSoftmax,
 )  # fmt: skip
 
 
