@@ -129,7 +129,11 @@ PRESETS = {
         methods=("hlop", "sequential", "svd", "replay"), steps=4, ranks=((12, 8, 6), (6, 4, 4)), batch=32,
         stored_per_class=5, rehearsal_batch=10, seeds=2,
     ),
-    "laptop": Config(),
+    # what fits into ten minutes; the other methods, and rate neurons, by --methods and --learners
+    "laptop": Config(
+        learners=("bp", "fa", "ss", "bptt", "ottt"),
+        methods=("hlop", "sequential", "svd", "ewc", "replay", "careful", "multitask"), surrogate_learning_rate=0.5,
+    ),
     "paper": Config(
         sequence="permuted_mnist", tasks=10, train_size=0, test_size=0, hidden=(800, 800), learners=("bp",),
         methods=("hlop", "sequential", "svd"), steps=20, learning_rate=0.1, rate_learning_rate=0.1,
@@ -219,7 +223,7 @@ def _write(config: Config, record: Any, learner: str, method: str, name: str, fo
         if all(key in each for each in found):
             values = np.array([each[key] for each in found])
             record.series(f"{key}/{name}", values, axes="seed, task, layer of connections")
-            worst = values.min((1, 2)) if key == "captured" else values.max((1, 2))
+            worst = np.nanmin(values, (1, 2)) if key == "captured" else values.max((1, 2))
             record.metric(f"{key}.{name}", worst, note=f"{note}; the worst of all tasks and layers")
     for key in sorted(found[0]):
         if key.startswith(("angles/", "shares")):

@@ -157,6 +157,8 @@ def _memory(keep: Callable[[Any, float], Energy | Ranks]) -> Callable[[Any, Lear
     return made
 
 
+# A grid of 10 to 5000 is meant for learning rates near 0.01: ours are 10 to 30 times as large, and from about 100 on it diverges.
+STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 REHEARSAL = (0.03, 0.1, 0.3, 1.0)
 METHODS = {
     "hlop": Method(label="HLOP", modifier=_hebbian()),
@@ -169,7 +171,7 @@ METHODS = {
         settings=(0.9, 0.95, 0.97, 0.99), setting="share of energy kept after the first task",
     ),
     "ewc": Method(
-        label="elastic weight consolidation", shows=1000, settings=(10.0, 100.0, 1000.0, 5000.0), setting="strength",
+        label="elastic weight consolidation", shows=1000, settings=STRENGTHS, setting="strength",
         modifier=lambda config, learner, setting, seed: ElasticWeightConsolidation(setting, samples=1000, seed=seed),
     ),
     "replay": Method(

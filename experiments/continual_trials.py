@@ -268,12 +268,15 @@ def _watch(before: Any, after: Any, basis: dict[str, Any], x: list[torch.Tensor]
         made["touched"] = np.array([touched(change[name], torch.cat([each[name] for each in old])) for name in now])
     kept = {name: basis[name].double() for name in now if name in basis and len(basis[name])}
     if kept:
-        made["captured"] = np.array([captured_energy(kept[name], now[name]) for name in kept])
+        heard = {name: bool(now[name].any()) for name in kept}  # neurons may be silent at first: there is nothing to capture
+        energy = [captured_energy(kept[name], now[name]) if heard[name] else math.nan for name in kept]
+        made["captured"] = np.array(energy)
         made["not_orthonormal"] = np.array([orthonormality_error(kept[name]) for name in kept])
         if not old:
             for k, name in enumerate(kept):
                 best = principal_directions(now[name], len(kept[name]))
-                made[f"angles/{k}"] = principal_angles(kept[name], best).numpy()
+                angles = principal_angles(kept[name], best).numpy()
+                made[f"angles/{k}"] = angles if heard[name] else np.full_like(angles, math.nan)
                 made[f"shares/{k}"] = shares(now[name], kept[name]).numpy()
                 made[f"shares_svd/{k}"] = shares(now[name], best).numpy()
     return made
