@@ -125,8 +125,8 @@ def _whole(value: Any, low: int) -> bool:
 _LATER = ((70,) * 3, (70,) * 3, (50,) * 3, (50,) * 3, (50,) * 3, (30,) * 3, (30,) * 3, (30,) * 3, (10,) * 3)
 PRESETS = {
     "smoke": Config(
-        sequence="permuted_digits", tasks=3, train_size=200, test_size=60, hidden=(24, 24), learners=("bp", "rate"),
-        methods=("hlop", "sequential", "svd", "replay"), steps=4, ranks=((12, 8, 6), (6, 4, 4)), batch=32,
+        sequence="permuted_digits", tasks=3, train_size=400, test_size=60, epochs=3, hidden=(24, 24), learners=("bp", "rate"),
+        methods=("hlop", "sequential", "svd", "replay"), steps=4, ranks=((12, 8, 6), (6, 4, 4)), batch=16,
         stored_per_class=5, rehearsal_batch=10, seeds=2,
     ),
     # what fits into ten minutes; the other methods, and rate neurons, by --methods and --learners
