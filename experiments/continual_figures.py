@@ -140,7 +140,7 @@ def _subspace(record: Any, name: str) -> Figure:
         below.set_ylim(0.0, 92.0)
         below.set_yticks(range(0, 91, 30))
         below.set_xlabel("directions")
-        below.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        below.xaxis.set_major_locator(ticker.MaxNLocator(nbins=5, integer=True))
         for axes in (above, below):
             _plain(axes)
     rows[0, 0].set_ylabel("energy not captured (share)\nafter the first task")
