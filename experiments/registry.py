@@ -25,6 +25,7 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 # name on the command line -> module in this package, or, in tests, the module itself
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
+    "continual": "continual",
     "counter-current": "counter_current",
     "counter-current-autoencoder": "counter_current_autoencoder",
     "counter-current-cnn": "counter_current_cnn",
