@@ -15,6 +15,7 @@ from torch.nn import functional
 from ..neurons.dense import Conv, Dense
 from ..neurons.errors import InvalidValue
 from ..neurons.randomness import check_seed, setup_generator
+from .activity_rows import TimeMean, once
 from .factors import Factors, as_matrix, as_weight, connections_of, heard
 from .modifier import FinishedTask, Modifier
 
@@ -178,11 +179,12 @@ class GradientProjectionMemory(Modifier):
         if not task.batches:
             raise InvalidValue("GradientProjectionMemory: batches of the task", "none", "at least one")
         sums = {name: basis.new_zeros((len(basis),) * 2, dtype=torch.float64) for name, basis in state.bases.items()}
+        mean = TimeMean(tau_steps=self.tau_steps)
         for k, batch in enumerate(task.batches):
             found = heard(task.network, batch.x)
             for j, (name, known) in enumerate(sums.items()):
                 draw = setup_generator(self.seed, _STREAM, state.tasks, k, j)
-                rows = _rows(layers[name], _in_time(found[name], self.tau_steps), self.patches, draw).to(known.dtype)
+                rows = _rows(layers[name], mean.of(once(found[name]))[0], self.patches, draw).to(known.dtype)
                 known.addmm_(rows.t(), rows)
         bases = {}
         for j, (name, basis) in enumerate(state.bases.items()):
@@ -213,21 +215,10 @@ def _without(gradient: Tensor, basis: Tensor) -> Tensor:
     return as_weight(matrix - basis @ (basis.t() @ matrix), gradient)
 
 
-def _in_time(x: Tensor, tau_steps: float | None) -> Tensor:
-    """The mean of (time, batch, ...) over time, later steps counting more by exp(steps / tau_steps)."""
-    if len(x) == 1 or x.stride(0) == 0:
-        return x[0]
-    x = x if x.is_floating_point() else x.float()
-    if tau_steps is None:
-        return x.mean(0)
-    share = torch.softmax(torch.arange(len(x), dtype=x.dtype, device=x.device) / tau_steps, 0)
-    return torch.tensordot(share, x, 1)
-
-
 def _rows(connections: Dense | Conv, x: Tensor, patches: int, draw: np.random.Generator) -> Tensor:
     """What units heard, (rows, n): x (batch, n) itself; of images so many patches of each, at different places."""
     if isinstance(connections, Dense):
-        return x
+        return x.to(connections.weight.dtype)
     size, stride = connections.kernel, connections.stride
     padded = functional.pad(x.to(connections.weight.dtype), (connections.padding,) * 4)
     seen = padded.unfold(2, size, stride).unfold(3, size, stride).permute(0, 2, 3, 1, 4, 5)  # a view: nothing is copied

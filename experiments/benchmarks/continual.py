@@ -2,8 +2,9 @@
 
 The network and the rows of each task are those of permuted MNIST in Xiao et al. 2024 (arXiv 2402.11984): 784-800-800-10 without
 biases, batches of 64; the images are random. `synfire` is the plain rule and `synfire-hlop` the rule with the projection, so that
-its ratio is the cost; `torch` and `torch-hlop` do the same steps as one would write them down, on rate neurons. Each task is
-learned by `fit`, as a user would; what happens between tasks is not counted.
+its ratio is the cost; `torch` and `torch-hlop` do the same steps as one would write them down. Each task is
+learned by `fit`, as a user would; what happens between tasks is not counted. Neurons are the paper's, spiking ones that are
+differentiated through their rate, or rate neurons.
 """
 
 from __future__ import annotations
@@ -31,12 +32,9 @@ def workload(argument: str) -> Workload:
     simulators: dict[str, Any] = {
         "synfire": lambda cache, batches: _ours(argument, False, batches, cache),
         "synfire-hlop": lambda cache, batches: _ours(argument, True, batches, cache),
+        "torch": lambda cache, batches: _torchs(argument, False, batches),
+        "torch-hlop": lambda cache, batches: _torchs(argument, True, batches),
     }
-    if argument == "rate":
-        simulators |= {
-            "torch": lambda cache, batches: _torchs(False, batches),
-            "torch-hlop": lambda cache, batches: _torchs(True, batches),
-        }
     sizes = "-".join(map(str, SIZES))
     summary = (
         f"projection on {argument} neurons: {sizes}, batch {BATCH}; run is {BATCHES} batches of each of {TASKS} tasks"
@@ -71,15 +69,15 @@ def _images(number: int, batches: int) -> tuple[Any, Any]:
 
 def _setting(kind: str) -> tuple[Any, Any]:
     """(network, modifier)."""
-    from ...neurons import Relu, SoftResetLIF
+    from ...neurons import Relu
     from ...plasticity import EachStep, OrthogonalProjection, TimeMean
-    from ...reservoirs import feedforward, perceptron
+    from ...reservoirs import dsr_network, perceptron
 
     rows: Any = EachStep() if kind == "rate" else TimeMean(tau_steps=float(STEPS))
     modifier = OrthogonalProjection(ranks=RANKS, learning_rate=HEBBIAN_RATES, rows=rows)
     if kind == "rate":
         return perceptron(SIZES, activation=Relu(), seed=0), modifier
-    return feedforward(list(SIZES), neuron=SoftResetLIF(), seed=0), modifier  # the paper's: dsr_network(SIZES)
+    return dsr_network(SIZES, seed=0), modifier
 
 
 def _ours(kind: str, projects: bool, batches: int, cache: str | None) -> Run:
@@ -110,8 +108,10 @@ def _each(batches: int) -> int:
     return max(batches // TASKS, 1)
 
 
-def _torchs(projects: bool, batches: int) -> Run:
+def _torchs(kind: str, projects: bool, batches: int) -> Run:
     import torch
+
+    from .continual_peer import Peer, peer_gradients
 
     torch.set_num_threads(1)
     draw = torch.Generator().manual_seed(0)
@@ -125,59 +125,11 @@ def _torchs(projects: bool, batches: int) -> Run:
         x, labels = _images(number, _each(batches))
         began = time.perf_counter()
         for at in range(0, len(labels), BATCH):
-            found = peer_gradients(weights, subspaces, x[0, at : at + BATCH], labels[at : at + BATCH], projects)
+            chosen = slice(at, at + BATCH)
+            steps = 0 if kind == "rate" else STEPS
+            found = peer_gradients(weights, subspaces, x[0, chosen], labels[chosen], steps, projects)
             for weight, gradient in zip(weights, found, strict=True):
                 weight.sub_(gradient, alpha=RATE)
         seconds += time.perf_counter() - began
         finished = finished or time.time()
     return Run(imported, finished, seconds, None, 0.0, torch.__version__)
-
-
-class Peer:
-    """One layer's lateral rows as the paper's equations have them."""
-
-    def __init__(self, rows: Any, rate: float) -> None:
-        self.rows, self.rate, self.old, self.velocity = rows, rate, 0, rows
-
-    def begin(self, rank: int, draw: Any) -> None:
-        """A task: all rows so far are frozen, and new ones come."""
-        import torch
-
-        new = torch.nn.init.orthogonal_(torch.empty(rank, self.rows.shape[1]), generator=draw)
-        self.old, self.rows = len(self.rows), torch.cat([self.rows, new])
-        self.velocity = torch.zeros_like(self.rows)
-
-    def project(self, x: Any) -> Any:
-        """The trace x (batch, n) without what earlier tasks' rows answer to."""
-        old = self.rows[: self.old]
-        return x - (x @ old.t()) @ old
-
-    def learn(self, x: Any) -> None:
-        """Five iterations on one batch."""
-        for _ in range(5):
-            y = x @ self.rows.t()
-            change = (y.t() @ (x - y @ self.rows) / len(x)).clamp_(-10.0, 10.0)
-            change[: self.old] = 0.0
-            self.velocity = 0.9 * self.velocity + 0.1 * change
-            self.rows = self.rows + self.rate * self.velocity
-
-
-def peer_gradients(weights: list[Any], subspaces: list[Peer], x: Any, labels: Any, projects: bool) -> list[Any]:
-    """Of one batch; the subspaces learn from it, where there are any."""
-    import torch
-
-    heard = [x]
-    for weight in weights[:-1]:
-        heard.append((heard[-1] @ weight).relu_())
-    error = (heard[-1] @ weights[-1]).softmax(1)
-    error[torch.arange(len(labels)), labels] -= 1.0
-    error, found = error / len(labels), []
-    for k in reversed(range(len(weights))):
-        trace = heard[k]
-        if projects:
-            trace = subspaces[k].project(trace) if subspaces[k].old else trace
-            subspaces[k].learn(heard[k])
-        found.append(trace.t() @ error)
-        if k:
-            error = (error @ weights[k].t()) * (heard[k] > 0.0)
-    return found[::-1]
