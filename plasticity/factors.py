@@ -26,13 +26,15 @@ class Factors(NamedTuple):
     connections   the layer, Dense or Conv
     presynaptic   what it heard: (time, batch, features...); for rules with traces, the traces
     error         dL/dcurrent, (time, batch, ...) as the layer's output. As the rule gave it, before any modifier
+    gradient      that the rule itself gave, if any: a modifier that finds another tensor in its place knows that it was changed
 
-    Either may have stride 0 along time, where all steps are the same.
+    Presynaptic activity or error may have stride 0 along time, where all steps are the same.
     """
 
     connections: Dense | Conv
     presynaptic: Tensor
     error: Tensor
+    gradient: Tensor | None = None
 
 
 class Recorded:

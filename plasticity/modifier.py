@@ -87,10 +87,12 @@ class Chain:
         return inner, [modifier.init(weights) for modifier in self.modifiers]
 
     def gradients(self, network: LayeredNetwork, batch: Batch, state: tuple[Any, list[Any]]) -> Credit:
+        self._check_state(state)
         asked = any(modifier.reads_activity for modifier in self.modifiers)
         with recorded(network) if asked else contextlib.nullcontext() as record:
             credit = self.rule.gradients(network, batch, state[0])
-        activity = {} if record is None else record.factors()
+        factors = {} if record is None else record.factors()
+        activity = {name: each._replace(gradient=credit.gradients.get(name)) for name, each in factors.items()}
         weights, gradients, states = self._weights(network, credit.state), credit.gradients, list(state[1])
         for k, modifier in enumerate(self.modifiers):
             gradients, states[k] = modifier.update(gradients, states[k], weights=weights, activity=activity)
@@ -113,9 +115,17 @@ class Chain:
                      batches   of the task's training samples: all, or enough for the modifiers to know it by
                      state     at the end of the task, as in `Fitted.state`
         """
+        self._check_state(state)
         inner, states = state
         task = FinishedTask(network, batches, lambda batch: self.rule.gradients(network, batch, inner).gradients)
         return inner, [m.end_task(task, own) for m, own in zip(self.modifiers, states, strict=True)]
+
+    def _check_state(self, state: Any) -> None:
+        if not (isinstance(state, tuple) and len(state) == 2 and len(state[1]) == len(self.modifiers)):
+            legal = f"of a chain of {len(self.modifiers)} modifiers"
+            raise InvalidValue(
+                "state", f"{type(state).__name__} of another rule", legal, "that of `init`, or of the same rule"
+            )
 
     def _weights(self, network: LayeredNetwork, inner: Any) -> dict[str, Tensor]:
         weights = {name: value for name, value in network.named_parameters() if value.requires_grad}

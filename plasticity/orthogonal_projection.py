@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ from .subspace import Subspace, Subspaces, orthonormal_basis, product, random_ro
 __all__ = ["OrthogonalProjection"]
 
 _STREAM = 262
+_LONGEST = 1.5  # eigenvalue of H H.T of one task's rows; 2 and more amplify what they should take away
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class OrthogonalProjection(Modifier):
                  orthonormal    whether the rows of all tasks are made orthonormal when one ends, so that the projection is one
                  seed           of new rows; they are a pure function of (seed, task, connection)
     State        `Subspaces`: frozen rows, new rows and their momentum, by the weight's name
+    Warns        at the end of a task if its rows have grown instead of converging
     Raises       InvalidValue; at the first batch for connections that show no factors (Recurrent, delayed). Spiking lateral
                  neurons answer to activity, not to gradients: they are refused for a gradient that is not gain Σ x δ, because
                  of the rule or of a modifier before this one
@@ -119,9 +122,20 @@ class OrthogonalProjection(Modifier):
         for k, (name, subspace) in enumerate(state.each.items()):
             if name not in gradients or not len(subspace.frozen) + len(subspace.rows):
                 continue
+            if gradients[name].ndim in (2, 4) and len(as_matrix(gradients[name])) != subspace.frozen.shape[1]:
+                found_n, legal = (
+                    f"of {subspace.frozen.shape[1]} inputs",
+                    f"of {len(as_matrix(gradients[name]))}, as {name}",
+                )
+                raise InvalidValue(
+                    "OrthogonalProjection: state", found_n, legal, "go on with the network that it is of"
+                )
             if name not in activity:
-                fix = "connections without factors need rank 0; their weights then change as if there were no earlier task"
-                raise InvalidValue(f"OrthogonalProjection: {name}", "connections of another kind", "Dense or Conv", fix)
+                legal = "Dense or Conv, and a rule that sends errors back through them"
+                fix = "give it rank 0: its weights then change as if there were no earlier task"
+                raise InvalidValue(
+                    f"OrthogonalProjection: {name}", "no activity and error of its connections", legal, fix
+                )
             found[name], each[name] = self._one(gradients[name], activity[name], subspace, k)
         if state.task and self._projects():
             found = {name: g for name, g in found.items() if g.ndim > 1 or name.startswith("rule.")}
@@ -130,6 +144,7 @@ class OrthogonalProjection(Modifier):
     def end_task(self, task: FinishedTask, state: Subspaces) -> Subspaces:
         each = {}
         for k, (name, subspace) in enumerate(state.each.items()):
+            _warn_if_unstable(name, subspace.rows)
             frozen = torch.cat([subspace.frozen, subspace.rows])
             if self.orthonormal and len(frozen):
                 frozen = orthonormal_basis(frozen)
@@ -170,7 +185,7 @@ class OrthogonalProjection(Modifier):
         if not self.lateral.linear or by_traces < 2 * k * n * units:
             x = gained(factors.connections, made.presynaptic) if x is None else x
             errors = _error_rows(factors, made.error)
-            if _is_product(matrix, x, errors):
+            if factors.gradient is gradient and _is_product(matrix, x, errors):
                 left = residual(frozen, x, self.lateral) if left is None else left
                 return as_weight(product(left, errors), gradient)
         if not self.lateral.linear:
@@ -212,6 +227,19 @@ class OrthogonalProjection(Modifier):
                 raise InvalidValue(f"OrthogonalProjection: {name}", f"shape {tuple(weight.shape)}", "Dense or Conv")
             if most > _inputs(weight) and per_task:
                 raise InvalidValue("OrthogonalProjection.ranks", most, f"<= {_inputs(weight)}, the inputs of {name}")
+
+
+def _warn_if_unstable(name: str, rows: Tensor) -> None:
+    """Learned rows are at most as long as orthonormal ones; what has left this range turns changes back instead of away."""
+    longest = float(torch.linalg.eigvalsh(rows.double() @ rows.double().t())[-1]) if len(rows) else 0.0
+    if not longest <= _LONGEST:
+        warnings.warn(
+            f"OrthogonalProjection: the rows of {name} have grown, largest eigenvalue of H H.T {longest:.3g} where 1 is usual: "
+            "they do not project. Lower learning_rate (it has to be small beside 1 / the mean square length of activity, "
+            "gain included), or raise the ceiling of SpikingLateral",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 def _inputs(weight: Tensor) -> int:

@@ -37,7 +37,7 @@ def test_each_gradient_is_the_product_of_its_factors(name):
         credit = rule.gradients(network, batch, rule.init(network))
     factors = record.factors()
     assert set(factors) == set(connections_of(network).values())
-    for weight, (connections, presynaptic, error) in factors.items():
+    for weight, (connections, presynaptic, error, _) in factors.items():
         errors = error.flatten(0, 1)
         errors = errors if errors.ndim == 2 else errors.flatten(2).transpose(1, 2).flatten(0, 1)
         product = connections.gain * rows_of(connections, presynaptic).T @ errors

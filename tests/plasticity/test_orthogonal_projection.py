@@ -1,6 +1,8 @@
 """Hebbian orthogonal projection against its equations in NumPy, and what they promise: the subspace, outputs that stay."""
 
+import dataclasses
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -60,6 +62,7 @@ def by_hand(x, errors, frozen, rows, velocity, rate, lateral):
     return gradient, rows, velocity
 
 
+@pytest.mark.filterwarnings("ignore:OrthogonalProjection")  # the equations hold of rows that grow, too
 @pytest.mark.parametrize("lateral", LATERALS.values(), ids=LATERALS)
 @pytest.mark.parametrize(
     ("make", "batch"), [(tanh_network, rates), (map_network, images), (spiking_network, spiking_batch)],
@@ -81,7 +84,7 @@ def test_equals_the_equations_over_batches_and_two_tasks(make, batch, lateral):
                 sf.BPTT().gradients(network, given, None)
             credit = rule.gradients(network, given, state)
             state = credit.state
-            for k, (name, (connections, presynaptic, error)) in enumerate(record.factors().items()):
+            for k, (name, (connections, presynaptic, error, _)) in enumerate(record.factors().items()):
                 x = connections.gain * rows_of(connections, presynaptic).numpy()
                 errors = error.flatten(0, 1)
                 errors = errors if errors.ndim == 2 else errors.flatten(2).transpose(1, 2).flatten(0, 1)
@@ -392,3 +395,46 @@ def test_connections_without_factors_are_refused_at_the_first_batch_unless_they_
         rule.gradients(network, spiking_batch(), rule.init(network))
     rule = sf.chain(sf.BPTT(), sf.OrthogonalProjection(ranks=[[0 if r else 1 for r in recurrent]]))
     rule.gradients(network, spiking_batch(), rule.init(network))
+
+
+def noise(shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_rows_that_grow_instead_of_converging_are_told():
+    network, batch = sf.perceptron([6, 4, 3], seed=0), sf.Batch(3.0 * noise((1, 40, 6)), torch.arange(40) % 3)
+    for rate, told in ((1e-3, ()), (3.0, ("rows of layers.0.weight have grown",))):
+        rule = sf.chain(sf.BPTT(), sf.OrthogonalProjection(ranks=((2, 0),), learning_rate=rate))
+        state = rule.init(network)
+        for _ in range(4):
+            state = rule.gradients(network, batch, state).state
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            rule.end_task(network, [], state)
+        assert len(found) == len(told)
+        assert all(
+            said in str(each.message) and each.filename == __file__ for said, each in zip(told, found, strict=True)
+        )
+
+
+def test_a_change_too_small_to_be_seen_in_numbers_is_still_a_change():
+    @dataclasses.dataclass(frozen=True)
+    class Nudge(sf.Modifier):
+        size: float
+
+        def update(self, gradients, state, *, weights, activity):
+            return {name: g * (1.0 + self.size) for name, g in gradients.items()}, state
+
+    network, batch = sf.perceptron([6, 4, 3], seed=0), sf.Batch(noise((1, 40, 6)), torch.arange(40) % 3)
+    rule = sf.chain(sf.BPTT(), Nudge(1e-6), sf.OrthogonalProjection(ranks=1, lateral=sf.SpikingLateral()))
+    state = rule.end_task(network, [], rule.init(network))
+    with pytest.raises(sf.InvalidValue, match="lateral"):
+        rule.gradients(network, batch, state)
+
+
+def test_a_state_of_another_network_or_chain_is_refused():
+    rule = sf.chain(sf.BPTT(), sf.OrthogonalProjection(ranks=2))
+    network, batch = sf.perceptron([6, 4, 3], seed=0), sf.Batch(noise((1, 40, 6)), torch.arange(40) % 3)
+    for other in (rule.init(sf.perceptron([5, 4, 3])), sf.chain(sf.BPTT()).init(network), None):
+        with pytest.raises(sf.InvalidValue, match="state"):
+            rule.gradients(network, batch, other)
