@@ -7,8 +7,9 @@ made anew for each task, and of connections all but heads of a task's own are pr
 Source       Xiao et al. 2024, arXiv 2402.11984 (ICLR); constants and sizes as its published program has them
 Deviations   seeds and intervals where the paper has single runs; thresholds do not learn (there, in the first task). Rates
              change epoch by epoch: how often in the source is not known. Heads have no biases. Rehearsal takes plain gradient
-             descent. Not here: joint training, for which normalisation would have to see tasks mixed. The presets `smoke` and `laptop` are ours, on sets and sizes
-             of ours. The paper's tables were not at hand: its numbers are from a third-party review
+             descent. Not here: joint training, for which normalisation would have to see tasks mixed. The presets `smoke` and
+             `laptop` are ours, on sets and sizes of ours. The paper's tables were not at hand: its numbers are from a
+             third-party review
 """
 
 from __future__ import annotations
