@@ -191,6 +191,7 @@ SEQUENCES: dict[str, TaskSequence] = {
     "permuted_fashion_mnist": TaskSequence(10, partial(permuted, "fashion_mnist")),
     "permuted_digits": TaskSequence(10, partial(permuted, "digits")),
     "split_digits": TaskSequence(5, partial(split, "digits", classes_per_task=2)),
+    "split_digits_maps": TaskSequence(5, partial(split, "digits", classes_per_task=2, flat=False)),
     "split_mnist": TaskSequence(5, partial(split, "mnist", classes_per_task=2)),
     "split_fashion_mnist": TaskSequence(5, partial(split, "fashion_mnist", classes_per_task=2)),
     "split_cifar10_jpeg": TaskSequence(5, partial(split, "cifar10_jpeg", classes_per_task=2, flat=False)),
@@ -206,7 +207,8 @@ def sequence(
 ) -> list[ContinualTask]:
     """The tasks of this name, one of `SEQUENCES`.
 
-    Permuted and split sets of grey images are flat, all others maps; of miniImageNet the seed orders the classes.
+    Permuted and split sets of grey images are flat, all others maps, and split_digits_maps too; of miniImageNet the seed
+    orders the classes.
 
     Parameters   tasks   the first so many; 0: as many as the source has
                  the others as of `permuted` and `split`

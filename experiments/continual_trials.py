@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,10 @@ from .continual_sequences import sequence
 from .continual_tasks import ContinualTask, Repeated
 from .digits_baselines import one_torch_thread
 
-__all__ = ["Chosen", "facing", "rehearse", "sequence_of", "stored", "trial"]
+__all__ = ["Chosen", "Course", "facing", "rehearse", "sequence_of", "stored", "trial"]
 
 _ORDER, _STORE, _REHEARSAL = 270, 271, 272  # streams of the order of samples, of what is stored, and of its order
 WATCHED = 1000  # training images of each task by which activity is known
-TEST_BATCH = 500
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,9 +124,7 @@ def sequence_of(config: Any, seed: int, validation: bool) -> tuple[list[Continua
     x, _ = tasks[0].train.batch(np.arange(1))
     if x.ndim != 3:
         legal = "tasks of flat images, as those of permuted or of split grey images"
-        raise InvalidValue(
-            "sequence", config.sequence, legal, "maps need a network of kernels, which this experiment has not"
-        )
+        raise InvalidValue("sequence", config.sequence, legal, "the experiment `continual-maps` has networks for maps")
     last = [task.outputs[1] if task.outputs else 10 for task in tasks]
     return tasks, [x.shape[2], *config.hidden, max(last)]
 
@@ -148,30 +145,43 @@ def trial(learner: str, method: str, setting: int, config: Any, seed: int, valid
     tasks, sizes = sequence_of(config, seed, validation)
     if tasks[0].outputs is not None:  # heads of their own need no protection from one another
         config = dataclasses.replace(config, ranks=tuple((*row[:-1], 0) for row in config.ranks))
-    course = _Course(
+    learning_rate = cure.learning_rate(getattr(config, how.learning_rate), value)
+    course = Course(
         tasks=tasks,
         steps=getattr(config, how.steps) if how.steps else 1,
-        learning_rate=cure.learning_rate(getattr(config, how.learning_rate), value),
+        optimisers=lambda task: sgd(learning_rate),
         config=config,
         seed=seed,
     )
     network = how.network(sizes, seed)
     with one_torch_thread():
         if cure.jointly:
-            return course.jointly(network, how.rule(seed))
+            return course.jointly(network, how.rule(seed), learning_rate)
         rule = chain(how.rule(seed), *cure.modifiers(config, how, value, seed))
         return course.in_turn(network, rule, cure, cure.rehearsal_rate(getattr(config, how.learning_rate), value))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Course:
-    """A sequence of tasks, and how each is trained on."""
+class Course:
+    """A sequence of tasks, and how each is trained on.
+
+    Parameters   tasks        in turn
+                 steps        for which each image is shown
+                 optimisers   of the task of this number, from 0
+                 config       whose epochs, batch, stored_per_class, rehearsal_batch and rehearsals hold
+                 seed         of every order and of what is stored
+                 after_first  what becomes of the network after the first task
+                 test_batch, shown_batch   images at once where nothing is trained: in tests; to modifiers at a task's end
+    """
 
     tasks: list[ContinualTask]
     steps: int
-    learning_rate: float
+    optimisers: Callable[[int], Any]
     config: Any
     seed: int
+    after_first: Callable[[Any], Any] = lambda network: network
+    test_batch: int = 500
+    shown_batch: int = 250
 
     def in_turn(self, network: Any, rule: Any, cure: Any, rehearsal_rate: float) -> dict[str, Any]:
         count, config = len(self.tasks), self.config
@@ -183,14 +193,14 @@ class _Course:
             try:
                 fitted = fit(
                     facing(network, task.outputs), rule, Repeated(task.train, self.steps), epochs=config.epochs,
-                    batch=config.batch, optimisers=sgd(self.learning_rate), state=state, progress=False,
+                    batch=config.batch, optimisers=self.optimisers(t), state=state, progress=False,
                     seed=int(setup_generator(self.seed, _ORDER, t).integers(2**62)),
                 )  # fmt: skip
             except Diverged:
                 break
             training += float(fitted.history.seconds.sum())
             batches += config.epochs * -(-len(task.train) // config.batch)
-            network, began = fitted.network, time.perf_counter()
+            network, began = fitted.network if t else self.after_first(fitted.network), time.perf_counter()
             state = rule.end_task(network, self._shown(task, cure.shows), fitted.state)
             if cure.rehearses:
                 one = stored(task.train, config.stored_per_class, seed=self.seed, task=t)
@@ -211,7 +221,7 @@ class _Course:
         found["cost/end_s"] = np.array(ending / count)
         return found
 
-    def jointly(self, network: Any, rule: Any) -> dict[str, Any]:
+    def jointly(self, network: Any, rule: Any, learning_rate: float) -> dict[str, Any]:
         """All tasks at once, in as many updates as one after the other, of as many images as nearly as can be."""
         count, config = len(self.tasks), self.config
         found: dict[str, Any] = {"before": self._tested(network), "accuracy": np.full((count, count), math.nan)}
@@ -219,7 +229,7 @@ class _Course:
         began = time.perf_counter()
         network = rehearse(
             network, rule, rule.init(network), self.tasks, batch=-(-config.batch // count), updates=updates,
-            learning_rate=self.learning_rate / count, steps=self.steps, seed=self.seed,
+            learning_rate=learning_rate / count, steps=self.steps, seed=self.seed,
         )  # fmt: skip
         found["cost/batch_s"] = np.array((time.perf_counter() - began) / updates)
         found["cost/end_s"] = np.array(0.0)
@@ -229,7 +239,7 @@ class _Course:
     def _tested(self, network: Any) -> NDArray[np.float64]:
         """Accuracy on every task, in %."""
         made = [
-            evaluate(facing(network, task.outputs), Repeated(task.test, self.steps), batch=TEST_BATCH)[1]
+            evaluate(facing(network, task.outputs), Repeated(task.test, self.steps), batch=self.test_batch)[1]
             for task in self.tasks
         ]
         return 100.0 * np.array(made)
@@ -237,7 +247,8 @@ class _Course:
     def _shown(self, task: ContinualTask, count: int) -> list[Batch]:
         samples = Repeated(task.train, self.steps)
         chosen = _spread(len(samples), count)
-        return [Batch(*samples.batch(part)) for part in np.split(chosen, range(250, len(chosen), 250)) if len(part)]
+        parts = np.split(chosen, range(self.shown_batch, len(chosen), self.shown_batch))
+        return [Batch(*samples.batch(part)) for part in parts if len(part)]
 
     def _watched(self, t: int) -> list[torch.Tensor]:
         """Some images of the tasks up to t."""
@@ -268,7 +279,9 @@ def _watch(before: Any, after: Any, basis: dict[str, Any], x: list[torch.Tensor]
         made["touched"] = np.array([touched(change[name], torch.cat([each[name] for each in old])) for name in now])
     kept = {name: basis[name].double() for name in now if name in basis and len(basis[name])}
     if kept:
-        heard = {name: bool(now[name].any()) for name in kept}  # neurons may be silent at first: there is nothing to capture
+        heard = {
+            name: bool(now[name].any()) for name in kept
+        }  # neurons may be silent at first: there is nothing to capture
         energy = [captured_energy(kept[name], now[name]) if heard[name] else math.nan for name in kept]
         made["captured"] = np.array(energy)
         made["not_orthonormal"] = np.array([orthonormality_error(kept[name]) for name in kept])

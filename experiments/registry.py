@@ -26,6 +26,7 @@ __all__ = ["EXPERIMENTS", "PRESET_NAMES", "experiment", "preset", "unknown"]
 EXPERIMENTS: dict[str, Any] = {
     "brunel-2000": "brunel",
     "continual": "continual",
+    "continual-maps": "continual_maps",
     "counter-current": "counter_current",
     "counter-current-autoencoder": "counter_current_autoencoder",
     "counter-current-cnn": "counter_current_cnn",

@@ -75,6 +75,7 @@ def sgd(
     momentum: float = 0.0,
     weight_decay: float = 0.0,
     final_learning_rate: float | None = None,
+    warm_up_epochs: int = 0,
 ) -> Optimisers:
     """Stochastic gradient descent as `fit` takes it.
 
@@ -86,6 +87,8 @@ def sgd(
                  weight_decay          >= 0
                  final_learning_rate   reached along half a cosine, epoch by epoch (a frozen rule stays frozen); default: the
                                        rates stay as they are
+                 warm_up_epochs        W >= 0 in which rates rise first, epoch by epoch: 1 / (W + 1) of them, ..., W / (W + 1);
+                                       the cosine has the epochs that are left
     Raises       InvalidValue
     Source       cosine: Loshchilov & Hutter 2017, arXiv 1608.03983, without restarts
     """
@@ -98,6 +101,8 @@ def sgd(
         raise InvalidValue("sgd: learning_rate", learning_rate, "> 0 and finite")
     if isinstance(momentum, bool) or not 0.0 <= momentum < 1.0:
         raise InvalidValue("sgd: momentum", momentum, "in [0, 1)")
+    if isinstance(warm_up_epochs, bool) or not isinstance(warm_up_epochs, int) or warm_up_epochs < 0:
+        raise InvalidValue("sgd: warm_up_epochs", warm_up_epochs, "a whole number >= 0")
 
     def make(network: Learner, epochs: int) -> list[Any]:
         own = learning_rate if rule_learning_rate is None else rule_learning_rate
@@ -108,14 +113,21 @@ def sgd(
         moving = [part for part in parts if parts[part] and rates[part]]
         groups: list[dict[str, Any]] = [{"params": parts[part], "lr": rates[part]} for part in moving]
         optimiser = torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, weight_decay=weight_decay)
-        if final_learning_rate is None:
+        if final_learning_rate is None and not warm_up_epochs:
             return [optimiser]
 
-        def towards_final(rate: float) -> Callable[[int], float]:
-            end = final_learning_rate / rate
-            return lambda epoch: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(epoch / epochs, 1.0)))
+        def course(rate: float) -> Callable[[int], float]:
+            end = 1.0 if final_learning_rate is None else final_learning_rate / rate
+            return lambda epoch: _warm_up_then_cosine(epoch, epochs, warm_up_epochs, end)
 
-        falls = [towards_final(group["lr"]) for group in groups]
-        return [optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, falls)]
+        return [optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, [course(group["lr"]) for group in groups])]
 
     return make
+
+
+def _warm_up_then_cosine(epoch: int, epochs: int, warm_up: int, end: float) -> float:
+    """The share of a learning rate at an epoch, counted from 0."""
+    if epoch < warm_up:
+        return (epoch + 1) / (warm_up + 1)
+    passed = min((epoch - warm_up) / max(epochs - warm_up, 1), 1.0)
+    return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * passed))

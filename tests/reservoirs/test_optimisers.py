@@ -52,6 +52,27 @@ def test_rates_fall_along_half_a_cosine_to_the_final_one():
         scheduler.step()
 
 
+def test_rates_rise_linearly_before_they_fall_along_the_cosine_of_the_epochs_left():
+    optimiser, scheduler = made(sf.sgd(0.8, final_learning_rate=0.0, warm_up_epochs=3), epochs=7)
+    found = []
+    for _ in range(7):
+        found.append(rates(optimiser)["layers.0.weight"])
+        optimiser.step()
+        scheduler.step()
+    assert found[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert found[4:] == pytest.approx([0.4 * (1.0 + math.cos(math.pi * k / 4)) for k in (1, 2, 3)])
+
+
+def test_rates_that_have_risen_stay_where_no_final_one_is_given():
+    optimiser, scheduler = made(sf.sgd(0.8, warm_up_epochs=1), epochs=3)
+    found = []
+    for _ in range(3):
+        found.append(rates(optimiser)["layers.0.weight"])
+        optimiser.step()
+        scheduler.step()
+    assert found == pytest.approx([0.4, 0.8, 0.8])
+
+
 def test_a_step_is_the_equation():
     network = learner()
     (optimiser,) = sf.sgd(0.5, weight_decay=0.1, momentum=0.9)(network, 1)
@@ -75,6 +96,8 @@ def test_a_step_is_the_equation():
         ({"learning_rate": 0.1, "momentum": 1.0}, "sgd: momentum"),
         ({"learning_rate": 0.1, "weight_decay": math.inf}, "sgd: weight_decay"),
         ({"learning_rate": 0.1, "final_learning_rate": math.nan}, "sgd: final_learning_rate"),
+        ({"learning_rate": 0.1, "warm_up_epochs": -1}, "sgd: warm_up_epochs"),
+        ({"learning_rate": 0.1, "warm_up_epochs": True}, "sgd: warm_up_epochs"),
     ],
 )
 def test_what_cannot_be_is_refused(options, said):
