@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ..neurons.dense import Conv, Dense
 
-__all__ = ["Factors", "Recorded", "as_matrix", "as_weight", "connections_of", "heard", "recorded", "rows_of"]
+__all__ = ["Factors", "Recorded", "as_matrix", "as_weight", "connections_of", "heard", "recorded", "rows_of", "tell"]
 
 
 class Factors(NamedTuple):
@@ -102,6 +102,12 @@ def heard(network: Any, x: Tensor) -> dict[str, Tensor]:
         for handle in handles:
             handle.remove()
     return found
+
+
+def tell(layer: Dense | Conv, presynaptic: Tensor, current: Tensor) -> None:
+    """For a rule that gives its own current in place of the layer's: whoever listens to the layer is told of it."""
+    for hook in layer._forward_hooks.values():
+        hook(layer, (presynaptic,), (current, None))
 
 
 def rows_of(connections: Dense | Conv, x: Tensor) -> Tensor:

@@ -107,8 +107,7 @@ def _carried(matrices: Mapping[Dense | Conv, Tensor]) -> Iterator[None]:
 
     def join(layer: Any, given: tuple[Any, ...], made: tuple[Tensor, Any]) -> tuple[Tensor, Any]:
         matrix = matrices[layer].to(layer.weight)
-        current: Tensor = _Carried.apply(made[0], heard.pop(layer), layer, matrix)  # type: ignore[no-untyped-call]
-        return current, made[1]
+        return carried(made[0], heard.pop(layer), layer, matrix), made[1]
 
     hooks = [layer.register_forward_pre_hook(cut) for layer in matrices]
     hooks += [layer.register_forward_hook(join) for layer in matrices]
@@ -117,6 +116,15 @@ def _carried(matrices: Mapping[Dense | Conv, Tensor]) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def carried(current: Tensor, x: Tensor, connections: Dense | Conv, matrix: Tensor) -> Tensor:
+    """The current that connections made of x, whose error goes to x through this matrix, of their weights' shape.
+
+    If the current has a gradient of its own, so that it reaches the weights, it is kept.
+    """
+    made: Tensor = _Carried.apply(current, x, connections, matrix)  # type: ignore[no-untyped-call]
+    return made
 
 
 class _Carried(torch.autograd.Function):
