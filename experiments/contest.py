@@ -45,8 +45,9 @@ def contest(
                  gave, (epochs + 1, ...); "cost/epoch_s", mean wall time of an epoch's training
     """
     from ..plasticity import Batch
-    from ..reservoirs import Diverged, fit
+    from ..reservoirs import Diverged
     from .digits_baselines import one_torch_thread
+    from .whole_fit import whole_fit
 
     parts = three_parts(load_images(dataset), seed=seed, train_size=train_size)
     contender = CONTENDERS[name]
@@ -61,9 +62,9 @@ def contest(
 
     with one_torch_thread():
         try:
-            fitted = fit(
+            fitted = whole_fit(
                 trainee.network, trainee.rule, parts.train, parts.test, validation=parts.validation, epochs=epochs,
-                batch=batch, optimisers=trainee.optimisers, seed=seed, progress=False, observe=observe,
+                batch=batch, optimisers=trainee.optimisers, seed=seed, observe=observe,
             )  # fmt: skip
         except Diverged as error:
             fitted = error.fitted

@@ -25,7 +25,7 @@ from .continual_measures import average_accuracy, backward_transfer
 from .continual_methods import LEARNERS, METHODS
 from .continual_report import BESIDE, names, tables, write
 from .continual_sequences import SEQUENCES
-from .continual_trials import trial
+from .continual_trials import check, trial
 from .registry import unknown
 
 __all__ = ["PRESETS", "REPORTED", "SUMMARY", "Config", "figures", "run", "tables", "trial"]
@@ -104,6 +104,8 @@ class Config:
         for name in ("learning_rate", "surrogate_learning_rate", "rate_learning_rate"):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise InvalidValue(name, getattr(self, name), "> 0 and finite")
+        if self.seeds > TUNING:
+            raise InvalidValue("seeds", self.seeds, f"at most {TUNING}: settings are chosen on a seed so far away")
         if len(self.lateral_rates) != 2 or not all(0.0 < rate < math.inf for rate in self.lateral_rates):
             raise InvalidValue("lateral_rates", self.lateral_rates, "two numbers > 0: the input layer's, the others'")
         if not self.hidden or not all(_whole(width, 1) for width in self.hidden):
@@ -160,6 +162,10 @@ def run(config: Config, record: Any) -> None:
     """Choose settings where there are several, learn, and write matrices, metrics and checks."""
     courses = names(config)
     several = [method for learner, method, _ in courses if len(METHODS[method].settings) > 1]
+    for learner, method, _ in courses:  # told now, not when others have been trained for minutes
+        check(learner, method, config, config.seed)
+    if several:
+        check("bp", several[0], config, config.seed + TUNING, True)
     tuned = record.map(
         trial,
         {

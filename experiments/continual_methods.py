@@ -152,7 +152,9 @@ def _hebbian(**changed: Any) -> Callable[[Any, Learner, float, int], Modifier]:
 def _memory(keep: Callable[[Any, float], Energy | Ranks]) -> Callable[[Any, Learner, float, int], Modifier]:
     def made(config: Any, learner: Learner, setting: float, seed: int) -> Modifier:
         tau = learner.rows.tau_steps if isinstance(learner.rows, TimeMean) else None
-        return GradientProjectionMemory(keep=keep(config, setting), tau_steps=tau, seed=seed)
+        kept, heads = keep(config, setting), not any(row[-1] for row in config.ranks)
+        free = (f"layers.{2 * len(config.ranks[0]) - 2}.weight",) if heads and isinstance(kept, Energy) else ()
+        return GradientProjectionMemory(keep=kept, tau_steps=tau, free=free, seed=seed)
 
     return made
 

@@ -50,7 +50,7 @@ def write(
             record.series(f"{key}/{name}", values, axes="seed, task, layer of connections")
             worst = np.nanmin(values, (1, 2)) if key == "captured" else values.max((1, 2))
             record.metric(f"{key}.{name}", worst, note=f"{note}; the worst of all tasks and layers")
-    for key in sorted(found[0]):
+    for key in sorted(set.intersection(*(set(each) for each in found))):  # trials that diverged have none
         if key.startswith(("angles/", "shares")):
             axes = "seed, direction, after the first task; layer of connections in the name"
             record.series(f"{key}/{name}", np.array([each[key] for each in found]), axes=axes)

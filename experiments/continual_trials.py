@@ -7,7 +7,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from ..neurons import Conv, InvalidValue, setup_generator
 from ..plasticity import Batch, HeadCrossEntropy, captured_energy, chain, orthonormality_error, principal_angles
-from ..reservoirs import Diverged, evaluate, fit, sgd
+from ..reservoirs import Diverged, evaluate, sgd
 from .continual_measures import activity, principal_directions, shares, touched
 from .continual_methods import LEARNERS, METHODS, bases
 from .continual_sequences import sequence
 from .continual_tasks import ContinualTask, Repeated
 from .digits_baselines import one_torch_thread
+from .whole_fit import whole_fit
 
-__all__ = ["Chosen", "Course", "facing", "rehearse", "sequence_of", "stored", "trial"]
+__all__ = ["Chosen", "Course", "check", "facing", "rehearse", "sequence_of", "stored", "trial"]
 
 _ORDER, _STORE, _REHEARSAL = 270, 271, 272  # streams of the order of samples, of what is stored, and of its order
 WATCHED = 1000  # training images of each task by which activity is known
@@ -129,6 +130,12 @@ def sequence_of(config: Any, seed: int, validation: bool) -> tuple[list[Continua
     return tasks, [x.shape[2], *config.hidden, max(last)]
 
 
+def check(learner: str, method: str, config: Any, seed: int, validation: bool = False) -> None:
+    """Raises what `trial` would raise before its first batch: for sequences, sizes, ranks and data that do not do."""
+    course = _prepared(learner, method, 0, config, seed, validation)
+    course.rule.init(course.network)
+
+
 def trial(learner: str, method: str, setting: int, config: Any, seed: int, validation: bool = False) -> dict[str, Any]:
     """One sequence from beginning to end.
 
@@ -140,25 +147,35 @@ def trial(learner: str, method: str, setting: int, config: Any, seed: int, valid
                  of joint training the last row alone; of networks of all-to-all connections what `_watch` has measured;
                  "cost/batch_s" of training, "cost/end_s" of what is done after a task
     """
+    made = _prepared(learner, method, setting, config, seed, validation)
+    with one_torch_thread():
+        if METHODS[method].jointly:
+            return made.course.jointly(made.network, made.rule.rule, made.learning_rate)
+        return made.course.in_turn(made.network, made.rule, METHODS[method], made.rehearsal_rate)
+
+
+class _Prepared(NamedTuple):
+    course: Course
+    network: Any
+    rule: Any
+    learning_rate: float
+    rehearsal_rate: float
+
+
+def _prepared(learner: str, method: str, setting: int, config: Any, seed: int, validation: bool) -> _Prepared:
     how, cure = LEARNERS[learner], METHODS[method]
     value = cure.settings[setting]
     tasks, sizes = sequence_of(config, seed, validation)
     if tasks[0].outputs is not None:  # heads of their own need no protection from one another
         config = dataclasses.replace(config, ranks=tuple((*row[:-1], 0) for row in config.ranks))
-    learning_rate = cure.learning_rate(getattr(config, how.learning_rate), value)
+    usual = getattr(config, how.learning_rate)
+    rate = cure.learning_rate(usual, value)
     course = Course(
-        tasks=tasks,
-        steps=getattr(config, how.steps) if how.steps else 1,
-        optimisers=lambda task: sgd(learning_rate),
-        config=config,
+        tasks=tasks, steps=getattr(config, how.steps) if how.steps else 1, optimisers=lambda task: sgd(rate), config=config,
         seed=seed,
-    )
-    network = how.network(sizes, seed)
-    with one_torch_thread():
-        if cure.jointly:
-            return course.jointly(network, how.rule(seed), learning_rate)
-        rule = chain(how.rule(seed), *cure.modifiers(config, how, value, seed))
-        return course.in_turn(network, rule, cure, cure.rehearsal_rate(getattr(config, how.learning_rate), value))
+    )  # fmt: skip
+    rule = chain(how.rule(seed), *cure.modifiers(config, how, value, seed))
+    return _Prepared(course, how.network(sizes, seed), rule, rate, cure.rehearsal_rate(usual, value))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,9 +208,9 @@ class Course:
         for t, task in enumerate(self.tasks):
             given = network
             try:
-                fitted = fit(
+                fitted = whole_fit(
                     facing(network, task.outputs), rule, Repeated(task.train, self.steps), epochs=config.epochs,
-                    batch=config.batch, optimisers=self.optimisers(t), state=state, progress=False,
+                    batch=config.batch, optimisers=self.optimisers(t), state=state,
                     seed=int(setup_generator(self.seed, _ORDER, t).integers(2**62)),
                 )  # fmt: skip
             except Diverged:
@@ -209,7 +226,8 @@ class Course:
                     updates = config.rehearsals * -(-max(len(each.train) for each in stores) // config.rehearsal_batch)
                     network = rehearse(
                         network, rule.rule, state[0], stores, batch=config.rehearsal_batch, updates=updates,
-                        learning_rate=rehearsal_rate, steps=self.steps, seed=self.seed + t,
+                        learning_rate=rehearsal_rate, steps=self.steps,
+                        seed=int(setup_generator(self.seed, _REHEARSAL, t).integers(2**62)),
                     )  # fmt: skip
             ending += time.perf_counter() - began
             found["accuracy"][t] = self._tested(network)

@@ -95,11 +95,12 @@ def trial(rate: float, feedback_rate: float, config: Config, seed: int) -> dict[
     """One training: test accuracy, %, after every epoch, and the epoch that counts."""
     from ..neurons import Elu
     from ..plasticity import Clip, CounterCurrent, Mirror, chain
-    from ..reservoirs import Diverged, fit, perceptron, sgd
+    from ..reservoirs import Diverged, perceptron, sgd
     from .contest import sizes_of
     from .counter_current import hidden_of
     from .data import load_images, three_parts
     from .digits_baselines import one_torch_thread
+    from .whole_fit import whole_fit
 
     parts = three_parts(load_images(config.dataset), seed=seed, train_size=config.train_size)
     network = perceptron(
@@ -109,9 +110,9 @@ def trial(rate: float, feedback_rate: float, config: Config, seed: int) -> dict[
     optimisers = sgd(rate, rule_learning_rate=feedback_rate)
     with one_torch_thread():
         try:
-            history = fit(
+            history = whole_fit(
                 network, rule, parts.train, parts.test, validation=parts.validation, epochs=config.epochs,
-                batch=config.batch, optimisers=optimisers, seed=seed, progress=False,
+                batch=config.batch, optimisers=optimisers, seed=seed,
             ).history  # fmt: skip
         except Diverged as error:
             history = error.fitted.history

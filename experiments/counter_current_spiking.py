@@ -109,9 +109,10 @@ def trial(name: str, config: Config, seed: int) -> dict[str, Any]:
 
     from ..neurons import LIF
     from ..plasticity import BPTT, ClassMembership, CounterCurrent, Mirror
-    from ..reservoirs import Diverged, adam, feedforward, fit
+    from ..reservoirs import Diverged, adam, feedforward
     from .digits_baselines import one_torch_thread
     from .digits_liquid import divide
+    from .whole_fit import whole_fit
 
     parts = divide("digits", config.train_size, 0, seed)
 
@@ -135,9 +136,9 @@ def trial(name: str, config: Config, seed: int) -> dict[str, Any]:
         for rate in config.learning_rates:
             optimisers = adam(rate, rule_learning_rate=0.0 if name == "ccl_frozen" else None)
             try:
-                history = fit(
+                history = whole_fit(
                     network, rule, train, test, validation=validation, epochs=config.epochs, batch=config.batch,
-                    optimisers=optimisers, seed=seed, progress=False,
+                    optimisers=optimisers, seed=seed,
                 ).history  # fmt: skip
             except Diverged:
                 continue

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from ..plasticity import BPTT, CounterCurrent, CreditRule, NormalisedMembership, Reconstruction
-from ..reservoirs import Feedforward, History, fit
+from ..reservoirs import Feedforward, History
 from .counter_current_networks import autoencoder, autoencoder_stream, pooled_cnn, pooled_cnn_stream
 from .counter_current_recipes import AUTOENCODER, CNN, LastLayer, Recipe, device_of
 from .data import IMAGENET, Augmented, ImageParts, Images, Reconstructions, load_images, three_parts
 from .digits_baselines import one_torch_thread
 from .epoch_parts import EpochParts
+from .whole_fit import whole_fit
 
 __all__ = ["classify", "reconstruct"]
 
@@ -98,9 +99,9 @@ def _fitted(
     found: list[tuple[float, tuple[Feedforward, History, float]]] = []
     for rate in rates:
         with one_torch_thread():
-            trained, history = fit(
+            trained, history = whole_fit(
                 network.to(device_of(config.device)), recipe.chained(rule, batches), train, test, validation=validation,
-                epochs=config.epochs, batch=recipe.batch, optimisers=recipe.optimisers(rate), seed=seed, progress=False,
+                epochs=config.epochs, batch=recipe.batch, optimisers=recipe.optimisers(rate), seed=seed,
             )  # fmt: skip
         found.append((float(history.validation_loss.min()), (trained, history, rate)))
     return min(found, key=lambda each: each[0])[1]

@@ -19,10 +19,10 @@ import numpy as np
 
 from ..neurons import InvalidValue, check_seed
 from ..plasticity import BPTT
-from ..reservoirs import fit
 from .delay_recipes import CONDITIONS, RECIPES, division, network, optimisers
 from .delays_figures import figures
 from .registry import unknown
+from .whole_fit import whole_fit
 
 __all__ = ["PRESETS", "SUMMARY", "Config", "figures", "run", "trial"]
 
@@ -98,9 +98,9 @@ def trial(task: str, condition: str, width: int, config: Config, seed: int, prot
         net = network(recipe, condition, width, parts.train.channels, len(parts.train.classes), seed)
         before = _delays(net)
         began = time.perf_counter()
-        trained, history = fit(
+        trained, history = whole_fit(
             net, BPTT(), parts.train, parts.test, validation=parts.validation, epochs=recipe.epochs, batch=recipe.batch,
-            optimisers=optimisers(recipe), seed=seed, progress=False,
+            optimisers=optimisers(recipe), seed=seed,
         )  # fmt: skip
     found: dict[str, Any] = {
         "cost/wall_s": time.perf_counter() - began,

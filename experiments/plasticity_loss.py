@@ -137,8 +137,7 @@ class Config:
 
 
 # A task has 96 times fewer steps than the source's, each of a ten times larger learning rate. So that as much happens in a task,
-# replacement rates are 100 times the source's, weight decays (times the learning rate) 10 times, and noise, whose variance adds
-# up over steps, 10 times.
+# replacement rates, and weight decays times learning rate, are 100 times the source's, and noise, whose variance adds up, 10 times.
 _SMALLER: dict[str, Any] = {
     "batch": 16, "hidden": (100, 100, 100), "learning_rates": (0.1, 0.03, 0.01), "learning_rate": 0.03,
     "weight_decays": (1e-2, 1e-3, 1e-4), "noises": (1e-3, 1e-4, 1e-5), "shrink": 1e-3,
@@ -160,9 +159,10 @@ PRESETS = {
 
 def trial(method: str, setting: int, tasks: int, config: Config, seed: int) -> dict[str, Any]:
     """One training over so many tasks: (tasks,) for each of `MEASURES`, NaN after numbers were not finite."""
-    from ..reservoirs import Diverged, fit, sgd
+    from ..reservoirs import Diverged, sgd
     from .continual_tasks import permuted
     from .digits_baselines import one_torch_thread
+    from .whole_fit import whole_fit
 
     sequence = permuted(
         config.dataset, tasks=tasks, seed=seed, train_size=config.task_size, test_size=config.probe_size
@@ -179,9 +179,8 @@ def trial(method: str, setting: int, tasks: int, config: Config, seed: int) -> d
         for k, task in enumerate(sequence):
             order = int(setup_generator(seed, _STREAM, 0, k).integers(2**63))
             try:
-                fitted = fit(
+                fitted = whole_fit(
                     network, rule, task.train, epochs=1, batch=config.batch, optimisers=optimisers, state=state, seed=order,
-                    progress=False,
                 )  # fmt: skip
             except Diverged:
                 break

@@ -26,9 +26,10 @@ from ..plasticity import (
     SymmetricFeedback,
     angle,
 )
-from ..reservoirs import Diverged, Feedforward, adam, evaluate, feedforward, fit
+from ..reservoirs import Diverged, Feedforward, adam, evaluate, feedforward
 from .digits_baselines import one_torch_thread
 from .digits_liquid import divide, encode
+from .whole_fit import whole_fit
 
 __all__ = ["RULES", "Parts", "SnnTorch", "load", "network_of", "train"]
 
@@ -168,9 +169,9 @@ def train(name: str, parts: Parts, network: Feedforward, config: Any, seed: int)
         for rate in config.learning_rates:
             watched = _Watched(make(len(parts.train[0]), seed))
             try:
-                fitted = fit(
+                fitted = whole_fit(
                     network, watched, parts.train, validation=parts.validation, epochs=config.epochs, batch=config.batch,
-                    optimisers=adam(rate), seed=seed, progress=False,
+                    optimisers=adam(rate), seed=seed,
                 )  # fmt: skip
             except Diverged as error:
                 fitted = error.fitted
