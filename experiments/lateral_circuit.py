@@ -46,7 +46,7 @@ METHODS = {
     "oja": "Oja's subspace rule in rates",
 }
 SPIKING = ("circuit", "off", "cut")
-ANGLE, ENERGY, SYMMETRY = 10.0, 0.98, 0.98  # what the checks ask for: degrees; relative to the SVD's; correlation
+ANGLE, ENERGY, SYMMETRY = 10.0, 0.98, 0.98  # of the checks: degrees; relative to the SVD's; correlation
 DRAWN = 1000.0  # ms of the raster
 
 
