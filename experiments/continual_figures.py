@@ -25,12 +25,13 @@ SHORT = {
 
 
 def figures(record: Any) -> dict[str, Figure]:
-    """Accuracy matrices, courses over the sequence by method and by learner, what is kept, and a summary of all."""
+    """Accuracy matrices, courses over the sequence by method, task and learner, what is kept, and a summary of all."""
     made = {"summary": _summary(record)}
     own = [method for method in record.config["methods"] if f"accuracy/{method}" in record.series_names]
     if own:
         made["matrices"] = _matrices(record, [name for name in ("sequential", "hlop", "svd") if name in own] or own[:3])
         made["courses"] = _courses(record, [name for name in own if f"bwt.{name}" in record.metrics])
+        made["tasks"] = _tasks(record, [name for name in ("sequential", "hlop", "svd") if name in own] or own[:3])
     others = [learner for learner in record.config["learners"] if f"accuracy/{learner}.hlop" in record.series_names]
     if others:
         made["learners"] = _learners(record, others)
@@ -40,6 +41,9 @@ def figures(record: Any) -> dict[str, Figure]:
     )
     if source:
         made["subspace"] = _subspace(record, source)
+    kept = [name for name in ("hlop", "svd") if f"captured/{name}" in record.series_names]
+    if kept:
+        made["captured"] = _captured(record, kept)
     return made
 
 
@@ -95,6 +99,53 @@ def _courses(record: Any, shown: list[str]) -> Figure:
             both[1].axhline(joint["value"], color=COLOURS["multitask"], linestyle=":", label=SHORT["multitask"])
         )
     figure.legend(handles=handles, frameon=False, fontsize="small", loc="outside right center")
+    return figure
+
+
+def _tasks(record: Any, shown: list[str]) -> Figure:
+    """Each task from when it is learned on; means over seeds, and their range."""
+    from matplotlib import colormaps, pyplot, ticker
+
+    figure, several = pyplot.subplots(
+        1, len(shown), figsize=(1.0 + 3.0 * len(shown), 3.4), layout="constrained", sharey=True, squeeze=False
+    )
+    for axes, name in zip(several[0], shown, strict=True):
+        matrix = record.series(f"accuracy/{name}")
+        count = matrix.shape[1]
+        for task in range(count):
+            learned, values = np.arange(task + 1, count + 1), matrix[:, task:, task]
+            colour = colormaps["viridis"](0.9 * task / max(count - 1, 1))
+            axes.plot(learned, values.mean(0), color=colour, marker="o", markersize=3, label=f"task {task + 1}")
+            axes.fill_between(learned, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
+        axes.set_title(SHORT[name], loc="left", color=COLOURS[name])
+        axes.set_xlabel("tasks learned")
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        _plain(axes)
+    several[0, 0].set_ylabel("accuracy of each task (%)\nmean, range of seeds")
+    figure.legend(
+        *several[0, 0].get_legend_handles_labels(), frameon=False, fontsize="small", loc="outside right center"
+    )
+    return figure
+
+
+def _captured(record: Any, shown: list[str]) -> Figure:
+    """Per layer of connections: which share of each task's activity is kept when it ends."""
+    from matplotlib import pyplot, ticker
+
+    values = {name: record.series(f"captured/{name}") for name in shown}
+    layers = values[shown[0]].shape[2]
+    figure, several = pyplot.subplots(
+        1, layers, figsize=(1.2 + 2.7 * layers, 2.9), layout="constrained", sharey=True, squeeze=False
+    )
+    for k, axes in enumerate(several[0]):
+        for name in shown:
+            _band(axes, values[name][:, :, k], COLOURS[name], "--" if name == "svd" else "-", SHORT[name])
+        axes.set_title(f"connections {k + 1}", loc="left")
+        axes.set_xlabel("task")
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True))
+        _plain(axes)
+    several[0, 0].set_ylabel("captured energy (share)\nmean, range of seeds")
+    several[0, -1].legend(frameon=False, fontsize="small")
     return figure
 
 

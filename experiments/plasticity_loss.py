@@ -137,7 +137,7 @@ class Config:
 
 
 # A task has 96 times fewer steps than the source's, each of a ten times larger learning rate. So that as much happens in a task,
-# replacement rates, and weight decays times learning rate, are 100 times the source's, and noise, whose variance adds up, 10 times.
+# replacement rates, and weight decays times learning rate, are 100 times the source's; noise, whose variance adds up, 10 times.
 _SMALLER: dict[str, Any] = {
     "batch": 16, "hidden": (100, 100, 100), "learning_rates": (0.1, 0.03, 0.01), "learning_rate": 0.03,
     "weight_decays": (1e-2, 1e-3, 1e-4), "noises": (1e-3, 1e-4, 1e-5), "shrink": 1e-3,
