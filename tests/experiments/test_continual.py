@@ -206,7 +206,8 @@ def test_the_setting_with_the_highest_final_accuracy_is_chosen_and_one_that_dive
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
     folder = tmp_path_factory.mktemp("continual")
-    assert main(["run", "continual", "--preset", "smoke", "--jobs", "1", "--out", str(folder)]) == 0
+    options = ["--preset", "smoke", "--train-size", "160", "--jobs", "1", "--out", str(folder)]
+    assert main(["run", "continual", *options]) == 0
     return folder / "continual" / "smoke-seed0.h5"
 
 
