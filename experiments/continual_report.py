@@ -42,6 +42,7 @@ def write(
     said = {
         "captured": "share of a task's activity that is kept, by layer",
         "not_orthonormal": "|H H^T - I| / sqrt(k)",
+        "longest": "largest eigenvalue of H H^T, 1 of a projection",
         "touched": "largest |x dW| / (|x| |dW|) over activity x of earlier tasks",
     }
     for key, note in said.items():

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -218,7 +219,9 @@ class Course:
             training += float(fitted.history.seconds.sum())
             batches += config.epochs * -(-len(task.train) // config.batch)
             network, began = fitted.network if t else self.after_first(fitted.network), time.perf_counter()
-            state = rule.end_task(network, self._shown(task, cure.shows), fitted.state)
+            with warnings.catch_warnings():  # rows that have grown are measured instead: `longest`
+                warnings.filterwarnings("ignore", "OrthogonalProjection: the rows", RuntimeWarning)
+                state = rule.end_task(network, self._shown(task, cure.shows), fitted.state)
             if cure.rehearses:
                 one = stored(task.train, config.stored_per_class, seed=self.seed, task=t)
                 stores.append(dataclasses.replace(task, train=one))
@@ -282,7 +285,8 @@ def _spread(size: int, count: int) -> NDArray[np.int64]:
 def _watch(before: Any, after: Any, basis: dict[str, Any], x: list[torch.Tensor]) -> dict[str, Any]:
     """What a task did to a network and what is kept of it; nothing of networks with connections that are not all-to-all.
 
-    captured, not_orthonormal   (connection,) of the kept basis, on the last task's activity
+    captured, not_orthonormal, longest   (connection,) of the kept basis H, on the last task's activity; the largest eigenvalue
+                                of H H.T
     touched                     (connection,) by how much the change of weights reaches the earlier tasks' activity
     angles/K, shares/K, shares_svd/K   of the first task and connection K: `principal_angles`, and `shares` of the basis and of
                                 the principal directions
@@ -303,6 +307,7 @@ def _watch(before: Any, after: Any, basis: dict[str, Any], x: list[torch.Tensor]
         energy = [captured_energy(kept[name], now[name]) if heard[name] else math.nan for name in kept]
         made["captured"] = np.array(energy)
         made["not_orthonormal"] = np.array([orthonormality_error(kept[name]) for name in kept])
+        made["longest"] = np.array([float(torch.linalg.matrix_norm(kept[name], 2)) ** 2 for name in kept])
         if not old:
             for k, name in enumerate(kept):
                 best = principal_directions(now[name], len(kept[name]))

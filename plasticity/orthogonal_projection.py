@@ -25,7 +25,7 @@ from .subspace import Subspace, Subspaces, orthonormal_basis, product, random_ro
 __all__ = ["OrthogonalProjection"]
 
 _STREAM = 262
-_LONGEST = 1.5  # eigenvalue of H H.T of one task's rows; 2 and more amplify what they should take away
+_LONGEST = 2.0  # eigenvalue of H H.T, of one task's rows, beyond which a part along them grows by being "taken away"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -230,13 +230,13 @@ class OrthogonalProjection(Modifier):
 
 
 def _warn_if_unstable(name: str, rows: Tensor) -> None:
-    """Learned rows are at most as long as orthonormal ones; what has left this range turns changes back instead of away."""
+    """Along an eigenvector of H.T H a change is multiplied by 1 - eigenvalue: 0 where rows have converged."""
     longest = float(torch.linalg.eigvalsh(rows.double() @ rows.double().t())[-1]) if len(rows) else 0.0
     if not longest <= _LONGEST:
         warnings.warn(
             f"OrthogonalProjection: the rows of {name} have grown, largest eigenvalue of H H.T {longest:.3g} where 1 is usual: "
-            "they do not project. Lower learning_rate (it has to be small beside 1 / the mean square length of activity, "
-            "gain included), or raise the ceiling of SpikingLateral",
+            "along it they enlarge what they should take away. Lower learning_rate (small beside 1 / the mean square length of "
+            "activity, gain included), set orthonormal=True, or raise the ceiling of SpikingLateral",
             RuntimeWarning,
             stacklevel=5,
         )
