@@ -159,8 +159,8 @@ def _memory(keep: Callable[[Any, float], Energy | Ranks]) -> Callable[[Any, Lear
     return made
 
 
-# A grid of 10 to 5000 is meant for learning rates near 0.01: at 0.3 1000 diverges, and 10 already keeps new tasks out.
-STRENGTHS = (0.3, 1.0, 3.0, 10.0)
+# A grid of 10 to 5000 is meant for learning rates near 0.01: at 0.3 1000 diverges.
+STRENGTHS = (1.0, 3.0, 10.0, 30.0)
 REHEARSAL = (0.03, 0.1, 0.3, 1.0)
 METHODS = {
     "hlop": Method(label="HLOP", modifier=_hebbian()),
