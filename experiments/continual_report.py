@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .continual_measures import average_accuracy, backward_transfer, forward_transfer
 from .continual_methods import LEARNERS, METHODS
@@ -54,9 +55,17 @@ def write(
     for key in sorted(set.intersection(*(set(each) for each in found))):  # trials that diverged have none
         if key.startswith(("angles/", "shares")):
             axes = "seed, direction, after the first task; layer of connections in the name"
-            record.series(f"{key}/{name}", np.array([each[key] for each in found]), axes=axes)
+            record.series(f"{key}/{name}", _padded([each[key] for each in found]), axes=axes)
     record.cost(f"batch_s.{name}", [each["cost/batch_s"] for each in found], "training on a batch")
     record.cost(f"end_s.{name}", [each["cost/end_s"] for each in found], "what is done at the end of a task")
+
+
+def _padded(rows: list[Any]) -> NDArray[np.float64]:
+    """Rows that may differ in length, as directions by a share of energy do, with NaN at their ends."""
+    made = np.full((len(rows), max(map(len, rows))), math.nan)
+    for row, values in zip(made, rows, strict=True):
+        row[: len(values)] = values
+    return made
 
 
 def tables(record: Any) -> dict[str, Table]:

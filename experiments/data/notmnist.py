@@ -1,8 +1,8 @@
 """notMNIST, the small and hand-cleaned set: about 18,700 grey images of 28 x 28 pixels, letters A to J in many fonts.
 
 The archive has a PNG file for each letter and does not say which are for testing. Here every tenth of a class is, in the
-order of file names, from the tenth on: about the numbers of the 5-Datasets sequence (16,853 and 1,873), whose own division
-was published only as pickled objects, which are never read. Two of the files are known to be damaged; those are left out.
+order of file names, from the tenth on: the 5-Datasets sequence's own division was published only as pickled objects, which are
+never read. Two of the files are known to be damaged; those are left out.
 
 Source   Y. Bulatov 2011, http://yaroslavvb.blogspot.com/2011/09/notmnist-dataset.html; in 5-Datasets: Ebrahimi et al. 2020,
          arXiv:2003.09553

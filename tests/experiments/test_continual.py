@@ -13,6 +13,7 @@ from synfire.experiments import continual_measures as measures
 from synfire.experiments.cli import main
 from synfire.experiments.continual_figures import COLOURS, SHORT
 from synfire.experiments.continual_methods import LEARNERS, METHODS
+from synfire.experiments.continual_report import write
 from synfire.experiments.continual_tasks import ContinualTask
 from synfire.experiments.continual_trials import Chosen, facing, rehearse, sequence_of, stored, trial
 from synfire.experiments.results import load
@@ -234,7 +235,10 @@ def test_smoke_writes_its_table_and_figures(smoke):
     assert len(table.rows) == 6
     assert table.rows[0][2] == record.metrics["acc.hlop"]["value"]
     names = {path.name for path in smoke.parent.glob("*.png")}
-    assert names == {f"smoke-seed0-{name}.png" for name in ("summary", "matrices", "courses", "learners", "subspace")}
+    assert names == {
+        f"smoke-seed0-{name}.png"
+        for name in ("summary", "matrices", "courses", "tasks", "learners", "subspace", "captured")
+    }
     assert smoke.with_name("smoke-seed0-transfer.csv").exists()
 
 
@@ -264,3 +268,51 @@ def test_the_papers_number_stands_beside_ours_only_where_the_budget_is_the_paper
 def test_continual_config_refuses(field, value):
     with pytest.raises(sf.InvalidValue, match=field):
         dataclasses.replace(SMOKE, **{field: value})
+
+
+class Written:
+    """Keeps what is written."""
+
+    def __init__(self):
+        self.series_by_name, self.metrics = {}, {}
+
+    def series(self, name, values, **said):
+        self.series_by_name[name] = values
+
+    def metric(self, name, values, *said, **more):
+        self.metrics[name] = values
+
+    def cost(self, name, values, said):
+        pass
+
+
+def test_trials_that_keep_other_numbers_of_directions_or_diverged_are_written_with_the_others():
+    good, diverged = trial("rate", "gpm", 1, TINY, 0), trial("rate", "gpm", 3, TINY, 1)
+    assert len(good["angles/0"]) != len(diverged["angles/0"])
+    record = Written()
+    write(record, "rate", "gpm", "gpm", [good, diverged], {})
+    assert record.series_by_name["angles/0/gpm"].shape == (2, max(len(good["angles/0"]), len(diverged["angles/0"])))
+    for key in ("angles/0", "captured", "not_orthonormal", "longest", "touched"):
+        del diverged[key]
+    record = Written()
+    write(record, "rate", "gpm", "gpm", [good, diverged], {})
+    assert "angles/0/gpm" not in record.series_by_name
+    assert "acc.gpm" in record.metrics
+
+
+def test_what_cannot_be_done_is_told_before_anything_is_trained():
+    for changed, said in (
+        ({"ranks": ((900, 4), (3, 2))}, "900"),
+        ({"train_size": 10**6}, "train_size"),
+        ({"sequence": "split_digits_maps"}, "continual-maps"),
+    ):
+        with pytest.raises(sf.InvalidValue, match=said):
+            continual.run(dataclasses.replace(TINY, **changed), None)
+
+
+def test_an_interrupted_training_never_counts_as_done(monkeypatch):
+    halfway = sf.Fitted(network=None, history=None, interrupted=True)
+    monkeypatch.setattr("synfire.reservoirs.training.fit", lambda *arguments, **options: halfway)
+    monkeypatch.setattr("synfire.reservoirs.fit", lambda *arguments, **options: halfway, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        trial("rate", "sequential", 0, TINY, 0)
