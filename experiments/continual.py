@@ -73,6 +73,8 @@ class Config:
     """Of Hebbian learning: in the input layer, and in the others (paper)."""
     epochs: int = 1
     """Passes over the images of each task (paper)."""
+    feedback_epochs: int = 3
+    """Likewise, with feedback alignment, which learns more slowly: what was hardly learned is not forgotten (paper: 1)."""
     batch: int = 64
     """Images to a step (paper)."""
     stored_per_class: int = 50
@@ -96,7 +98,7 @@ class Config:
             for value in values:
                 if value not in known:
                     raise unknown(field, value, known)
-        least = {"tasks": 2, "train_size": 0, "test_size": 0, "steps": 1, "surrogate_steps": 1, "epochs": 1, "batch": 1}
+        least = {"tasks": 2, "train_size": 0, "test_size": 0, "steps": 1, "surrogate_steps": 1, "epochs": 1, "feedback_epochs": 1, "batch": 1}
         least |= {"stored_per_class": 1, "rehearsal_batch": 1, "rehearsals": 1, "seeds": 1}
         for name, low in least.items():
             if not _whole(getattr(self, name), low):
@@ -145,7 +147,7 @@ PRESETS = {
 
 def as_published(config: Config) -> bool:
     """Whether networks, tasks and budget are the paper's, so that its numbers may stand beside ours."""
-    free = ("learners", "methods", "seeds", "seed", "surrogate_learning_rate", "rate_learning_rate")
+    free = ("learners", "methods", "seeds", "seed", "surrogate_learning_rate", "rate_learning_rate", "feedback_epochs")
     paper = PRESETS["paper"]
     return all(
         getattr(config, f.name) == getattr(paper, f.name) for f in dataclasses.fields(config) if f.name not in free

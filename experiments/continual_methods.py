@@ -79,6 +79,7 @@ class Learner:
                  rows      what of a sequence the lateral neurons learn from
                  learning_rate   the field of `Config` that gives it
                  steps     of an image: the field of `Config` that gives their number; "": one
+                 epochs    the field of `Config` that gives them
     """
 
     label: str
@@ -87,13 +88,19 @@ class Learner:
     rows: EachStep | TimeMean = EachStep()
     learning_rate: str = "learning_rate"
     steps: str = ""
+    epochs: str = "epochs"
 
 
 _SPIKE_RATES: dict[str, Any] = {"network": _dsr, "rows": AS_RATES, "steps": "steps"}
 _SURROGATES: dict[str, Any] = {"learning_rate": "surrogate_learning_rate", "steps": "surrogate_steps"}
 LEARNERS = {
     "bp": Learner(label="DSR, backprop", rule=lambda seed: BPTT(), **_SPIKE_RATES),
-    "fa": Learner(label="DSR, feedback alignment", rule=lambda seed: FeedbackAlignment(seed=seed), **_SPIKE_RATES),
+    "fa": Learner(
+        label="DSR, feedback alignment",
+        rule=lambda seed: FeedbackAlignment(seed=seed),
+        epochs="feedback_epochs",
+        **_SPIKE_RATES,
+    ),
     "ss": Learner(label="DSR, sign-symmetric", rule=lambda seed: SignSymmetric(), **_SPIKE_RATES),
     "bptt": Learner(label="surrogates, BPTT", network=_hard_reset, rule=lambda seed: BPTT(), **_SURROGATES),
     "ottt": Learner(label="surrogates, OTTT", network=_soft_reset, rule=lambda seed: OTTT(), **_SURROGATES),

@@ -169,6 +169,7 @@ def _prepared(learner: str, method: str, setting: int, config: Any, seed: int, v
     tasks, sizes = sequence_of(config, seed, validation)
     if tasks[0].outputs is not None:  # heads of their own need no protection from one another
         config = dataclasses.replace(config, ranks=tuple((*row[:-1], 0) for row in config.ranks))
+    config = dataclasses.replace(config, epochs=getattr(config, how.epochs))
     usual = getattr(config, how.learning_rate)
     rate = cure.learning_rate(usual, value)
     course = Course(
