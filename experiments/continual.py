@@ -98,8 +98,8 @@ class Config:
             for value in values:
                 if value not in known:
                     raise unknown(field, value, known)
-        least = {"tasks": 2, "train_size": 0, "test_size": 0, "steps": 1, "surrogate_steps": 1, "epochs": 1, "feedback_epochs": 1, "batch": 1}
-        least |= {"stored_per_class": 1, "rehearsal_batch": 1, "rehearsals": 1, "seeds": 1}
+        least = {"tasks": 2, "train_size": 0, "test_size": 0, "steps": 1, "surrogate_steps": 1, "epochs": 1, "batch": 1}
+        least |= {"feedback_epochs": 1, "stored_per_class": 1, "rehearsal_batch": 1, "rehearsals": 1, "seeds": 1}
         for name, low in least.items():
             if not _whole(getattr(self, name), low):
                 raise InvalidValue(name, getattr(self, name), f"a whole number >= {low}")
