@@ -101,7 +101,7 @@ def _ours(kind: str, projects: bool, batches: int, cache: str | None) -> Run:
         trained = fit(network, rule, _Task(number, _each(batches), steps), state=state, **options)  # type: ignore[arg-type]
         seconds += float(trained.history.seconds[0])
         network, state = trained.network, rule.end_task(trained.network, [], trained.state)
-    return Run(imported, finished, seconds, None, 0.0, __version__)
+    return Run(imported, finished + seconds, seconds, None, 0.0, __version__)
 
 
 def _each(batches: int) -> int:
@@ -117,7 +117,7 @@ def _torchs(kind: str, projects: bool, batches: int) -> Run:
     draw = torch.Generator().manual_seed(0)
     weights = [(2.0 * torch.rand(n, m, generator=draw) - 1.0).div_(n**0.5) for n, m in pairwise(SIZES)]
     subspaces = [Peer(torch.empty(0, n), rate) for n, rate in zip(SIZES, HEBBIAN_RATES, strict=False)]
-    imported, seconds, finished = time.time(), 0.0, 0.0
+    imported, seconds = time.time(), 0.0
     for number in range(TASKS):
         for subspace, rank in zip(subspaces, RANKS[number], strict=True):
             if projects:
@@ -131,5 +131,4 @@ def _torchs(kind: str, projects: bool, batches: int) -> Run:
             for weight, gradient in zip(weights, found, strict=True):
                 weight.sub_(gradient, alpha=RATE)
         seconds += time.perf_counter() - began
-        finished = finished or time.time()
-    return Run(imported, finished, seconds, None, 0.0, torch.__version__)
+    return Run(imported, imported + seconds, seconds, None, 0.0, torch.__version__)
