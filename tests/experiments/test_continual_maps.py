@@ -162,7 +162,7 @@ def test_smoke_of_maps_has_metrics_of_its_matrices_checks_table_and_figures(smok
         assert record.checks[f"learns_{learner}"]["holds"]
     assert len(maps.tables(record)["transfer"].rows) == 5
     names = {path.name for path in smoke.parent.glob("*.png")}
-    assert names == {f"smoke-seed0-{name}.png" for name in ("summary", "matrices", "courses", "learners")}
+    assert names == {f"smoke-seed0-{name}.png" for name in ("summary", "matrices", "courses", "tasks", "learners")}
 
 
 @pytest.mark.parametrize(

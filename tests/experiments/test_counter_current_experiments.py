@@ -108,7 +108,7 @@ def test_the_control_takes_the_rate_with_the_least_validation_loss(noise, monkey
             **{**made, "validation_loss": np.array(losses[rate]), "test_loss": np.array([rate, -1.0])}
         )
 
-    monkeypatch.setattr(trials, "fit", pretend)
+    monkeypatch.setattr(trials, "whole_fit", pretend)
     config = naming.Config(**SMALL, frozen_learning_rates=tuple(losses))
     found = naming.trial("frozen", config, 0)
     assert found["learning_rate"] == found["loss"] == 1.0  # its first epoch was its best
@@ -191,8 +191,8 @@ def test_methods_train_what_they_say(noise, monkeypatch):
         given[now] = (network, rule, train, options)
         return fit(network, rule, train, test, **{**options, "epochs": 1})
 
-    fit = trials.fit
-    monkeypatch.setattr(trials, "fit", spy)
+    fit = trials.whole_fit
+    monkeypatch.setattr(trials, "whole_fit", spy)
     config = naming.Config(**SMALL, frozen_learning_rates=(1.0,))
     for now in naming.METHODS:
         naming.trial(now, config, 5)

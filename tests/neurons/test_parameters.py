@@ -17,7 +17,7 @@ CLASSES = [
     sf.LIF, sf.COBA, sf.AdaptiveCOBA, sf.AdaptiveLIF, sf.AdEx, sf.HodgkinHuxley, sf.Alpha, sf.Conductance,
     sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.DoubleExponential, sf.Current,
     sf.GaussianNoise, sf.PoissonInput, sf.Waveform,
-    sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Oja, sf.RewardModulated, sf.Deferred, sf.TsodyksMarkram,
+    sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Oja, sf.Covariance, sf.RewardModulated, sf.Deferred, sf.TsodyksMarkram,
     sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
     sf.SoftResetLIF, sf.SoftResetAdaptiveLIF, Surrogate, sf.ArcTan, sf.FastSigmoid, sf.Gaussian, sf.Sigmoid, sf.StraightThrough,
@@ -46,7 +46,8 @@ def test_every_parameter_class_is_in_the_list():
     ours = {
         c
         for c in subclasses(sf.Parameters)
-        if c.__module__.startswith(("synfire.neurons", "synfire.plasticity")) and not c.__name__.startswith("_")
+        if c.__module__.startswith(("synfire.neurons", "synfire.plasticity"))
+        and not c.__name__.startswith("_")
         and "<locals>" not in c.__qualname__
         and any("unit" in f.metadata for f in dataclasses.fields(c))
     }

@@ -46,7 +46,7 @@ def test_sign_symmetric_error_passes_each_connection_by_its_signs():
     factors = record.factors()
     assert set(factors) == set(connections_of(network).values())
     names = {name: layer for layer, name in connections_of(network).items()}
-    for name, (layer, heard, error) in factors.items():
+    for name, (layer, heard, error, _) in factors.items():
         rows = error.flatten(0, 1)
         rows = rows if rows.ndim == 2 else rows.flatten(2).transpose(1, 2).flatten(0, 1)
         product = layer.gain * rows_of(layer, heard).T @ rows
