@@ -121,7 +121,8 @@ class Chain:
         return inner, [m.end_task(task, own) for m, own in zip(self.modifiers, states, strict=True)]
 
     def _check_state(self, state: Any) -> None:
-        if not (isinstance(state, tuple) and len(state) == 2 and len(state[1]) == len(self.modifiers)):
+        ours = isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], list)
+        if not ours or len(state[1]) != len(self.modifiers):
             legal = f"of a chain of {len(self.modifiers)} modifiers"
             raise InvalidValue(
                 "state", f"{type(state).__name__} of another rule", legal, "that of `init`, or of the same rule"

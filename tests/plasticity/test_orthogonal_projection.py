@@ -435,6 +435,6 @@ def test_a_change_too_small_to_be_seen_in_numbers_is_still_a_change():
 def test_a_state_of_another_network_or_chain_is_refused():
     rule = sf.chain(sf.BPTT(), sf.OrthogonalProjection(ranks=2))
     network, batch = sf.perceptron([6, 4, 3], seed=0), sf.Batch(noise((1, 40, 6)), torch.arange(40) % 3)
-    for other in (rule.init(sf.perceptron([5, 4, 3])), sf.chain(sf.BPTT()).init(network), None):
+    for other in (rule.init(sf.perceptron([5, 4, 3])), sf.chain(sf.BPTT()).init(network), (None, None), None):
         with pytest.raises(sf.InvalidValue, match="state"):
             rule.gradients(network, batch, other)
