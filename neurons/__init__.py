@@ -12,6 +12,7 @@ from .adaptive_coba import AdaptiveCOBA
 from .adaptive_lif import AdaptiveLIF
 from .adex import AdEx
 from .alpha import Alpha
+from .chance import Stochastic
 from .coba import COBA
 from .conductance import Conductance
 from .distribution import Distribution, gamma, lognormal, normal, uniform
@@ -23,6 +24,7 @@ from .izhikevich import Izhikevich
 from .izhikevich_2007 import Izhikevich2007
 from .lif import LIF
 from .maths import Value, exp, where
+from .meta import MetaNeuron, ProbabilisticLIF
 from .model import Neuron, Step
 from .parameters import Parameters, parameter
 from .poisson_input import PoissonInput
@@ -99,10 +101,12 @@ __all__ = [
     "Maps",
     "MaxPool",
     "Membrane",
+    "MetaNeuron",
     "Neuron",
     "Parameters",
     "Poisson",
     "PoissonInput",
+    "ProbabilisticLIF",
     "Pulse",
     "Rate",
     "Recurrent",
@@ -116,6 +120,7 @@ __all__ = [
     "SpikeList",
     "Spiking",
     "Step",
+    "Stochastic",
     "StraightThrough",
     "Surrogate",
     "Synapse",

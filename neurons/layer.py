@@ -28,6 +28,10 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         raise NotImplementedError
 
+    def begin(self, samples: Tensor) -> Any:
+        """The state before a sequence of the samples with these numbers, (batch,), for layers that draw; else None."""
+        return None
+
     def constrain(self) -> None:
         """Bring parameters that must keep to a range back into it, in place."""
 

@@ -51,6 +51,9 @@ class Maps(Layer):
             raise InvalidValue("Maps.neurons", type(neurons).__name__, "a layer of neurons", "e.g. Spiking(64, LIF())")
         self.neurons = neurons
 
+    def begin(self, samples: Tensor) -> Any:
+        return self.neurons.begin(samples)
+
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         _check_maps("Maps: x", x, 1)
         made, state = self.neurons(x.flatten(2), state)

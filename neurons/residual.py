@@ -45,6 +45,10 @@ class Residual(Layer):
         if len({id(module) for module in places}) < len(places):
             raise InvalidValue("Residual", "one layer in two places", "each layer once")
 
+    def begin(self, samples: Tensor) -> Any:
+        ways: Any = (self.branch, self.shortcut)
+        return tuple(tuple(layer.begin(samples) for layer in layers) for layers in ways)
+
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         first, second = (None, None) if state is None else state
         made, first = _through(self.branch, x, first)

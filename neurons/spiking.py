@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from . import lif_scan
+from .chance import Stochastic
 from .errors import InvalidValue, UnknownName
 from .layer import Layer, check_features, check_gain, generator, size
 from .model import Neuron
@@ -44,8 +45,17 @@ def spike(excess: Tensor, surrogate: Surrogate, scale: float = 1.0) -> Tensor:
     return made
 
 
+class Began(NamedTuple):
+    """The state of neurons that fire by chance before a sequence: samples, the number of each, (batch,)."""
+
+    samples: Tensor
+
+
 class NeuronLayer(Layer):
     """Base of layers of n neurons of one model: holds the model and those of its parameters that are learned.
+
+    Neurons that fire by chance draw by the numbers of the samples, which `begin` takes. Where none are given they are, in
+    evaluation, the samples' places in the batch, and in training drawn from torch's generator, which `fit` seeds.
 
     Parameters   n         neurons, >= 1
                  neuron    any model; its distributions are drawn with `seed`
@@ -64,6 +74,8 @@ class NeuronLayer(Layer):
             raise InvalidValue(f"{name}.dt", dt, "> 0 ms")
         self.dt = float(dt)
         self._neuron = neuron.sample(n, np.random.default_rng(check_seed(f"{name}.seed", seed)))
+        if isinstance(self._neuron, Stochastic):
+            self._neuron = self._neuron.keyed(n, seed)
         known = {field.name: field for field in dataclasses.fields(neuron) if "unit" in field.metadata}
         self.learn = tuple(learn)
         self.learned = nn.ParameterDict()
@@ -87,16 +99,30 @@ class NeuronLayer(Layer):
         step = self.neuron().discretise(self.dt) if self.learn else self._step
         return type(step)(*(_as_tensor(value, like) for value in step))
 
-    def initial_state(self, like: Tensor, batch: int) -> Any:
-        """The model's initial state, a NamedTuple of tensors (batch, n)."""
+    def initial_state(self, like: Tensor, batch: int, samples: Tensor | None = None) -> Any:
+        """The model's initial state, a NamedTuple of tensors (batch, n); whole numbers stay whole."""
         state = self.neuron().initial_state()
+        if isinstance(self._neuron, Stochastic):
+            if samples is None:
+                samples = torch.randint(2**62, (batch,)) if self.training else torch.arange(batch)
+            state = state._replace(sample=samples.to(like.device).view(batch, 1))
         return type(state)(*(_as_tensor(value, like).expand(batch, self.n) for value in state))
+
+    def begin(self, samples: Tensor) -> Any:
+        return Began(samples) if isinstance(self._neuron, Stochastic) else None
+
+    def started(self, x: Tensor, state: Any) -> Any:
+        """The model's state at the first step of x."""
+        if state is None or isinstance(state, Began):
+            return self.initial_state(x, x.shape[1], None if state is None else state.samples)
+        return state
 
     def _currents(self, x: Tensor, state: Any) -> Tensor:
         """x as floats, in which the model computes. Raises InvalidValue for a state of another number of samples."""
-        if state is not None and state[0].shape != x.shape[1:]:
+        shape = x.shape[1:2] if isinstance(state, Began) else x.shape[1:]
+        if state is not None and state[0].shape != shape:
             found = f"of shape {tuple(state[0].shape)}"
-            raise InvalidValue(f"{type(self).__name__}: state", found, f"{tuple(x.shape[1:])}, as the steps of x")
+            raise InvalidValue(f"{type(self).__name__}: state", found, f"{tuple(shape)}, as the steps of x")
         return x if x.is_floating_point() else x.to(torch.get_default_dtype())
 
     def constrain(self) -> None:
@@ -162,7 +188,7 @@ class Spiking(NeuronLayer):
         check_features(f"{type(self).__name__}: x", x, self.n)
         x = self._currents(x, state)
         step = self.step(x)
-        state = self.initial_state(x, x.shape[1]) if state is None else state
+        state = self.started(x, state)
         if type(self).one_step is Spiking.one_step and lif_scan.can_fire(step, state, x):
             return lif_scan.fire(step, state, x, self.surrogate, self.scale)
         spikes = []
@@ -174,7 +200,11 @@ class Spiking(NeuronLayer):
     def one_step(self, step: Any, state: Any, current: Tensor) -> tuple[Any, Tensor]:
         """One step of the schedule: (state, spikes), each (batch, n)."""
         state = step.integrate(state, current)
-        spiked = spike(step.excess(state), self.surrogate, self.scale)
+        if isinstance(self._neuron, Stochastic) and bool((step.width > 0.0).any()):
+            likely = step.probability(state)
+            spiked = (step.excess(state) >= 0.0).to(current.dtype) + (likely - likely.detach())
+        else:
+            spiked = spike(step.excess(state), self.surrogate, self.scale)
         return step.reset(state, spiked.detach()), spiked
 
 
@@ -199,10 +229,11 @@ class Recurrent(Spiking):
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         check_features("Recurrent: x", x, self.n)
-        x = self._currents(x, None if state is None else state[0])
+        inner = state[0] if type(state) is tuple else state
+        x = self._currents(x, inner)
         step = self.step(x)
-        if state is None:
-            state = self.initial_state(x, x.shape[1]), x.new_zeros(x.shape[1:])
+        if inner is state:
+            state = self.started(x, inner), x.new_zeros(x.shape[1:])
         inner, spiked = state
         weight = self.gain * self.weight
         if type(self).one_step is Spiking.one_step and lif_scan.can_recur(step, inner, x, spiked, weight):
@@ -233,7 +264,7 @@ class Membrane(NeuronLayer):
         check_features("Membrane: x", x, self.n)
         x = self._currents(x, state)
         step = self.step(x)
-        state = self.initial_state(x, x.shape[1]) if state is None else state
+        state = self.started(x, state)
         if lif_scan.can_integrate(step, state, x):
             return lif_scan.integrate(step, state, x)
         potentials = []
@@ -244,6 +275,6 @@ class Membrane(NeuronLayer):
 
 
 def _as_tensor(value: Any, like: Tensor) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.to(dtype=like.dtype, device=like.device)
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    """Of like's type and device; keys and other whole numbers stay whole."""
+    value = torch.as_tensor(value)
+    return value.to(dtype=like.dtype if value.is_floating_point() else value.dtype, device=like.device)

@@ -27,7 +27,7 @@ from ..neurons.spiking import Recurrent, Spiking, spike
 
 __all__ = ["Eligibility", "Responses", "Window", "run_window"]
 
-_COUNTERS = ("refractory",)  # state variables that count steps: nothing has a derivative by them
+_COUNTERS = ("refractory", "sample", "count")  # state variables that count steps: nothing has a derivative by them
 
 
 class Responses(NamedTuple):

@@ -123,7 +123,7 @@ def described_value(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """A number, name, list of names, array, dataclass or None as plain data. Raises InvalidValue for anything else."""
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fi":
         tensors[name] = torch.from_numpy(value.copy())
         return {"tensor": name}
     if isinstance(value, tuple | list) and all(isinstance(each, str | int) for each in value):

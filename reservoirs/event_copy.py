@@ -2,7 +2,8 @@
 
 A layer hears the layer before it in the same step; in the event loop a spike acts one step after it was fired. So the layer
 of neurons number l (1, 2, ...) lives l steps later there than in torch, and `activity` takes the shift away. Until its time
-comes a population rests: biases start with it, and a model that would drift is held where it starts by a current.
+comes a population rests: biases start with it, and a model that would drift is held where it starts by a current, or, if it
+fires by chance, waits until its count of steps has come to 0.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Current, InvalidValue, Neuron, Pulse, SpikeList
+from ..neurons import Current, InvalidValue, Neuron, Pulse, SpikeList, Stochastic
 from ..neurons.lif import LIF
 from ..neurons.normalise import Count, Extend
 from ..neurons.represented_spiking import RepresentedSpiking
@@ -78,7 +79,7 @@ class EventNetwork:
         return found
 
 
-def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
+def event_network(network: Feedforward, spikes: Any, *, sample: int = 0) -> EventNetwork:
     """Build the event loop's network that does what a trained network does in evaluation with one sample.
 
         event = event_network(trained, x[:, 0])
@@ -88,6 +89,7 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
                            Extend lengthens the sample where it stands before all neurons; Count after the last neurons,
                            and what follows it, is left to the caller
                  spikes    one sample, 0 and 1, (steps, n_in) or (steps, channels, height, width)
+                 sample    its number, by which neurons draw that fire by chance; in torch `network(x, samples=[number])`
     Returns      EventNetwork: `Pulse` synapses with the weights and delays, `Current` drives with the biases; a Membrane is a
                  LIF that cannot reach its threshold
     Raises       InvalidValue for input that is not spikes, and for layers that the event loop has no counterpart of
@@ -96,15 +98,15 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
     excess over threshold is within that rounding of 0 may fire in one and not in the other.
     """
     layers, extended = _without_ends(network)
-    sample = _as_spikes(spikes)
+    events = _as_spikes(spikes)
     dt = one_dt(layers.values(), "event_network")
-    stages, rest = stages_of(layers, sample.shape[1:], "event_network")
+    stages, rest = stages_of(layers, events.shape[1:], "event_network")
     if rest:
         raise InvalidValue(
             "event_network: the last layer", type(network.layers[-1]).__name__, "neurons", "add a Membrane"
         )
     net = Network(dt=dt)
-    flat = sample.reshape(len(sample), -1)
+    flat = events.reshape(len(events), -1)
     when, who = np.nonzero(flat)
     pre = source = net.population(flat.shape[1], SpikeList(times=when * dt, neurons=who), name="input")
     populations: dict[int, Population] = {}
@@ -118,19 +120,20 @@ def event_network(network: Feedforward, spikes: Any) -> EventNetwork:
                 f"event_network: layer {stage.place} (Membrane)", "one of those between", "the last layer"
             )
         model = _model(layer)
-        cells = net.population(layer.n, model, name=f"layer{stage.place}")
+        begun = {"sample": sample, "count": -shift} if isinstance(model, Stochastic) else None
+        cells = net.population(layer.n, model, name=f"layer{stage.place}", initial=begun)
         _connect(net, pre, cells, wiring, dt)
         if isinstance(layer, Recurrent):
             weight = (layer.gain * layer.weight).detach().cpu().numpy()
             net.connect(cells, cells, AllToAll(), weight=weight, synapse=Pulse())
         if wiring.bias is not None:
             net.drive(cells, Current(amplitude=wiring.bias.cpu().numpy(), start=shift * dt))
-        held = holding_current(model, dt, layer.n)
+        held = np.zeros(0) if begun else holding_current(model, dt, layer.n)
         if held.any():
             net.drive(cells, Current(amplitude=held, stop=shift * dt))
         populations[stage.place] = pre = cells
     readouts = frozenset(stage.place for stage in stages if isinstance(stage.neurons, Membrane))
-    return EventNetwork(net, source, populations, len(sample) + extended, readouts)
+    return EventNetwork(net, source, populations, len(events) + extended, readouts)
 
 
 def _without_ends(network: Feedforward) -> tuple[dict[int, Any], int]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..neurons.chance import Stochastic
 from ..neurons.dense import Dense
 from ..neurons.errors import InvalidValue
 from ..neurons.layer import Layer
@@ -17,7 +18,7 @@ from ..neurons.model import Neuron
 from ..neurons.normalise import BatchNorm, Dropout, Extend
 from ..neurons.rate import Rate
 from ..neurons.source import Source
-from ..neurons.spiking import Membrane, Recurrent, Spiking
+from ..neurons.spiking import Membrane, NeuronLayer, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
 from ..plasticity.credit import Objective
 from ..plasticity.objective import StepCrossEntropy
@@ -30,6 +31,7 @@ class Feedforward(nn.Module):
 
         outputs, state = network(x)                (time, batch, features) to (time, batch, n)
         outputs, state = network(more, state)      goes on where that sequence stopped; `begin()` is before any
+        outputs, state = network(x, samples=[7])   says which sample it is, for neurons that fire by chance
 
     Parameters   layers      in order; where a layer says how many features it takes, the one before must give as many
                  objective   of the outputs; default: cross-entropy at each step
@@ -53,12 +55,15 @@ class Feedforward(nn.Module):
                 )  # fmt: skip
             given, giver = getattr(layer, "n_out", given if wanted is None and _keeps(layer) else None), name
         self.layers = nn.ModuleList(layers)
+        self._check_draws()
         self.objective = objective or StepCrossEntropy()
 
-    def forward(self, x: Tensor, state: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
+    def forward(
+        self, x: Tensor, state: Sequence[Any] | None = None, *, samples: Any = None
+    ) -> tuple[Tensor, tuple[Any, ...]]:
         if state is None:
             self._check_length(x)
-            state = self.begin()
+            state = self.begin(samples)
         states = list(state)
         if len(states) != len(self.layers):
             raise InvalidValue("state", f"{len(states)} entries", f"{len(self.layers)}, one for each layer")
@@ -66,9 +71,27 @@ class Feedforward(nn.Module):
             x, states[k] = layer(x, states[k])
         return x, tuple(states)
 
-    def begin(self) -> tuple[None, ...]:
-        """The state before the first piece of a sequence that is given in pieces."""
-        return (None,) * len(self.layers)
+    def begin(self, samples: Any = None) -> tuple[Any, ...]:
+        """The state before the first piece of a sequence that is given in pieces; samples: their numbers, (batch,), if known.
+
+        Raises       InvalidValue for numbers that are not whole or below 0
+        """
+        if samples is None:
+            return (None,) * len(self.layers)
+        numbers = torch.as_tensor(samples)
+        if numbers.ndim != 1 or numbers.is_floating_point() or numbers.is_complex() or bool((numbers < 0).any()):
+            raise InvalidValue("samples", samples, "whole numbers >= 0, one for each sample of the batch")
+        layers: Any = self.layers
+        return tuple(layer.begin(numbers.long()) for layer in layers)
+
+    def _check_draws(self) -> None:
+        models = [each._neuron for each in self.modules() if isinstance(each, NeuronLayer)]
+        first = [model.keys[0] for model in models if isinstance(model, Stochastic)]
+        if len(set(first)) < len(first):
+            raise InvalidValue(
+                "Feedforward.layers", "two layers of neurons that fire by chance and draw the same",
+                "layers with seeds of their own", "e.g. Spiking(64, neuron, seed=1)",
+            )  # fmt: skip
 
     def _check_length(self, x: Tensor) -> None:
         if not isinstance(x, Tensor) or not len(x):

@@ -183,6 +183,7 @@ def _side_by_side_or_one(values: Sequence[Any], sizes: Sequence[int]) -> Any:
 
 def _side_by_side(values: Sequence[Any], sizes: Sequence[int]) -> Floats:
     parts = [np.broadcast_to(np.asarray(value), (size,)) for value, size in zip(values, sizes, strict=True)]
-    return aligned(np.concatenate(parts).astype(np.float64))
+    joined = np.concatenate(parts)
+    return aligned(joined if joined.dtype.kind in "iu" else joined.astype(np.float64))
 
 

@@ -18,6 +18,7 @@ from ..neurons import (
     InvalidValue,
     Neuron,
     Source,
+    Stochastic,
     Synapse,
 )
 from ..neurons.distribution import Sampler
@@ -97,6 +98,8 @@ class Network:
         require(f"population {name!r}", 200.0 * n, "make it smaller")
         rng = setup_generator(self.seed, _POPULATION, len(self.populations))
         sampled = model.sample(int(n), rng)
+        if isinstance(sampled, Stochastic):
+            sampled = sampled.keyed(int(n), self.seed, len(self.populations))
         known = sampled.initial_state()._fields
         draw, start = Sampler(rng, int(n)), {}
         if not isinstance(initial, Mapping | None):
@@ -108,7 +111,10 @@ class Network:
             array = as_numbers(field, draw(value), legal)
             if array.shape not in ((), (n,)) or not np.isfinite(array).all():
                 raise InvalidValue(field, array, legal)
-            start[variable] = array
+            whole = isinstance(getattr(sampled.initial_state(), variable), int)
+            if whole and (array != np.floor(array)).any():
+                raise InvalidValue(field, array, "whole numbers")
+            start[variable] = array.astype(np.int64) if whole else array
         made = Population(name, int(n), sampled, start, len(self.populations))
         sampled.discretise(self.dt)  # so that what does not fit is said here, not when the network runs
         if isinstance(sampled, Source):

@@ -233,6 +233,8 @@ def fit(
 def evaluate(network: Feedforward, data: Any, *, batch: int = 128) -> tuple[float, float]:
     """(loss, accuracy in 0..1) of a network on a data set, in evaluation mode; the network's own mode is kept.
 
+    Neurons that fire by chance draw by the number of the sample in the set, whatever the size of a batch.
+
     Parameters   data    as `fit` takes it
     """
     samples, was = _samples("data", data), network.training
@@ -242,7 +244,7 @@ def evaluate(network: Feedforward, data: Any, *, batch: int = 128) -> tuple[floa
         with torch.no_grad():
             for chosen in np.split(np.arange(len(samples)), range(batch, len(samples), batch)):
                 given = _on_device(network, samples.batch(chosen))
-                outputs, _ = network(given.x)
+                outputs, _ = network(given.x, samples=chosen)
                 total += float(network.objective.loss(outputs, given.target)) * len(chosen)
                 right += _share(network.objective.scores(outputs), given.target) * len(chosen)
     finally:
