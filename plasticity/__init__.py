@@ -14,7 +14,9 @@ from .pairing import EveryPair, NearestPair, Pairing
 from .recursive_least_squares import ChannelwiseRecursiveLeastSquares, RecursiveLeastSquares
 from .reward_modulated import RewardModulated
 from .ridge import ridge
+from .spike_trains import SpikeTrains
 from .stdp import STDP
+from .tempotron import Tempotron, TempotronState
 from .three_factor import PredictionGated, ThreeFactor
 from .triplet_stdp import TripletSTDP
 from .tsodyks_markram import TsodyksMarkram
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
     from .subspace import captured_energy, orthonormality_error, principal_angles, subspaces
+    from .tempotron_loss import TempotronLoss
     from .warm_up import WarmUp
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
@@ -83,9 +86,10 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt",
     "SignSymmetric": "sign_symmetric", "SpikingLateral": "lateral", "SquaredError": "objective",
     "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
-    "TimeMean": "activity_rows", "TwoTapDelay": "delays", "WarmUp": "warm_up", "angle": "agreement",
-    "captured_energy": "subspace", "chain": "modifier", "dale_weights": "dale", "levels_of": "counter_current",
-    "orthonormality_error": "subspace", "principal_angles": "subspace", "subspaces": "subspace",
+    "TempotronLoss": "tempotron_loss", "TimeMean": "activity_rows", "TwoTapDelay": "delays", "WarmUp": "warm_up",
+    "angle": "agreement", "captured_energy": "subspace", "chain": "modifier", "dale_weights": "dale",
+    "levels_of": "counter_current", "orthonormality_error": "subspace", "principal_angles": "subspace",
+    "subspaces": "subspace",
 }  # fmt: skip
 
 
@@ -159,12 +163,16 @@ __all__ = [
     "RewardModulated",
     "SignSymmetric",
     "SoftBounds",
+    "SpikeTrains",
     "SpikingLateral",
     "SquaredError",
     "StepCrossEntropy",
     "SummedSoftmax",
     "SymmetricFeedback",
     "SynapticRule",
+    "Tempotron",
+    "TempotronLoss",
+    "TempotronState",
     "ThreeFactor",
     "TimeMean",
     "TripletSTDP",

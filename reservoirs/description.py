@@ -41,6 +41,7 @@ from ..plasticity.objective import (
     StepCrossEntropy,
     SummedSoftmax,
 )
+from ..plasticity.tempotron_loss import TempotronLoss
 
 __all__ = ["Described", "described_layer", "described_value", "known_classes", "layer_from", "value_from"]
 
@@ -73,7 +74,7 @@ _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
     Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
     CountCrossEntropy, HeadCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError,
-    StepCrossEntropy, SummedSoftmax,
+    StepCrossEntropy, SummedSoftmax, TempotronLoss,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ CLASSES = [
     sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
     sf.SoftResetLIF, sf.SoftResetAdaptiveLIF, Surrogate, sf.ArcTan, sf.FastSigmoid, sf.Gaussian, sf.Sigmoid, sf.StraightThrough,
-    sf.Triangular, Delay, sf.LearnableDelay, sf.TwoTapDelay, sf.RandomDelay,
+    sf.Triangular, Delay, sf.LearnableDelay, sf.TwoTapDelay, sf.RandomDelay, sf.Tempotron,
 ]  # fmt: skip
 FIELDS = [(c, f) for c in CLASSES for f in dataclasses.fields(c) if "unit" in f.metadata]
 PER_NEURON = [(c, f) for c, f in FIELDS if f.type == "Value"]
