@@ -154,12 +154,14 @@ class _IndependentBins(SpikeClasses):
         sum over counts of max_c prod_g Binomial(k_g; n_g, p_cg) / classes, where g runs over the groups of bins that
         have the same probabilities and k_g is the count in them; counts below 1e-18 in every class are left out.
         """
-        from scipy.stats import binom
+        from scipy.special import gammaln
 
         groups, bins = np.unique(self.occupancy(), axis=1, return_counts=True)  # (class, group)
         joint = np.ones((self.classes, 1))
         for group, n in zip(groups.T, bins * self.channels, strict=True):
-            pmf = binom.pmf(np.arange(n + 1), n, group[:, None])  # (class, count)
+            k, p = np.arange(n + 1), group[:, None]
+            ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+            pmf = np.exp(ways + k * np.log(p) + (n - k) * np.log1p(-p))  # (class, count)
             pmf = pmf[:, (pmf > NEGLIGIBLE).any(0)]
             joint = (joint[:, :, None] * pmf[:, None]).reshape(self.classes, -1)
         return min(1.0, float(joint.max(0).sum() / self.classes))  # rounding may leave it a hair above

@@ -60,6 +60,7 @@ def linear_readout(features: ArrayLike, target: Labels, test_features: ArrayLike
     if len(smallest) < 2 or smallest.min() < 2:
         legal = "two or more classes, of two or more samples each"
         raise InvalidValue("linear_readout: target", f"classes of {smallest.tolist()} samples", legal)
+    import threadpoolctl  # type: ignore[import-untyped]
     from sklearn.linear_model import LogisticRegression  # 1 s
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
@@ -70,7 +71,8 @@ def linear_readout(features: ArrayLike, target: Labels, test_features: ArrayLike
         {"logisticregression__C": PENALTIES},
         cv=StratifiedKFold(min(FOLDS, int(smallest.min())), shuffle=True, random_state=0),
     )
-    return chosen.fit(x, target).predict(x_test).astype(np.int64)
+    with threadpoolctl.threadpool_limits(limits=1):  # sums over several threads round differently, and these are short
+        return chosen.fit(x, target).predict(x_test).astype(np.int64)
 
 
 def two_sided_readout(count: ArrayLike, target: Labels, test_count: ArrayLike) -> Labels:
