@@ -38,12 +38,12 @@ def complexity(trains: ArrayLike) -> NDArray[np.float64]:
 
     It tends to the entropy rate of a stationary ergodic source, with an error that falls like 1 / log n only. Independent
     bins with a spike in 5 to 50 % of them have 3 to 6 % too much at n = 1,000, 16 to 38 % at n = 128, and more with fewer
-    spikes; sparse trains then fall below: 2 % too little at p = 0.1, 8 % at p = 0.01, from n = 16,000 to millions. So compare
-    trains of one length only. A silent train has c = 2, not 0.
+    spikes; sparse trains then fall below: 2 % too little at p = 0.1, 8 to 10 % at p = 0.01, from n = 16,000 to millions. So
+    compare trains of one length only. A silent train has c = 2, not 0.
 
     Parameters   trains   zeros and ones (or False and True), time first: shape (time, ...), such as (time, sample, neuron)
     Returns      shape (...)
-    Raises       InvalidValue for other values, or fewer than 2 bins or more than 2**30
+    Raises       InvalidValue for other values, fewer than 2 bins, or 2**30 and more
     Source       Lempel & Ziv 1976, doi:10.1109/TIT.1976.1055501; the limit: Ziv 1978, doi:10.1109/TIT.1978.1055911
     Deviations   none
     Speed        linear in time beyond 4,096 bins, where it takes 33 bytes a bin for each thread
