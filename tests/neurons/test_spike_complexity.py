@@ -17,6 +17,14 @@ BERNOULLI = {  # p: mean and sd of C of 60 trains of 1,000 bins, measured by som
     0.05: (0.292, 0.034), 0.10: (0.482, 0.038), 0.20: (0.748, 0.038),
 }  # fmt: skip
 
+SHORT = {  # the same for 128, 256, 512 and 1,024 bins, of 20 to 40 trains each
+    0.01: ((0.200, 0.063), (0.147, 0.043), (0.120, 0.032), (0.100, 0.026)),
+    0.05: ((0.398, 0.097), (0.334, 0.060), (0.295, 0.046), (0.303, 0.036)),
+    0.10: ((0.563, 0.101), (0.536, 0.069), (0.502, 0.040), (0.488, 0.034)),
+    0.20: ((0.883, 0.093), (0.804, 0.065), (0.789, 0.050), (0.742, 0.034)),
+    0.50: ((1.162, 0.056), (1.111, 0.044), (1.078, 0.028), (1.062, 0.015)),
+}
+
 
 def components(train):
     """The definition: the shortest block from `begin` on that does not stand in the train from an earlier place on."""
@@ -172,6 +180,14 @@ def test_complexity_of_bernoulli_trains_is_that_of_the_table(p):
     found = sf.complexity(sf.setup_generator(0, STREAM, 6).random((1000, 4000)) < p)
     assert abs(found.mean() - mean) < 2.0 * sd / math.sqrt(60)
     assert found.std() == pytest.approx(sd, rel=4.0 / math.sqrt(2 * 59))  # four standard errors of the table's sd
+
+
+@pytest.mark.parametrize("p", SHORT)
+def test_complexity_of_short_bernoulli_trains_is_that_of_the_table(p):
+    """Three standard errors of 30 trains, because there are twenty cells."""
+    for n, (mean, sd) in zip((128, 256, 512, 1024), SHORT[p], strict=True):
+        found = sf.complexity(sf.setup_generator(0, STREAM, 7).random((n, 3000)) < p)
+        assert abs(found.mean() - mean) < 3.0 * sd / math.sqrt(30)
 
 
 @pytest.mark.parametrize(
