@@ -18,6 +18,7 @@ from .conductance import Conductance
 from .distribution import Distribution, gamma, lognormal, normal, uniform
 from .double_exponential import DoubleExponential
 from .encoder import encode_latency, encode_rate
+from .entropy_rate import bernoulli_entropy_rate, markov_entropy_rate, poisson_entropy_rate
 from .errors import InvalidValue, SynfireError, TooLarge, UnknownName, UnreadableFile
 from .hodgkin_huxley import HodgkinHuxley
 from .izhikevich import Izhikevich
@@ -33,6 +34,7 @@ from .randomness import check_seed, setup_generator
 from .soft_reset_adaptive_lif import SoftResetAdaptiveLIF
 from .soft_reset_lif import SoftResetLIF
 from .source import Current, Drive, GaussianNoise, Poisson, Source, SpikeList, Waveform, steps_in
+from .spike_complexity import complexity, lempel_ziv
 from .surrogate import ArcTan, FastSigmoid, Gaussian, Sigmoid, StraightThrough, Surrogate, Triangular
 from .synapse import Delta, Exponential, Synapse
 
@@ -134,15 +136,20 @@ __all__ = [
     "Upsample",
     "Value",
     "Waveform",
+    "bernoulli_entropy_rate",
     "check_seed",
+    "complexity",
     "encode_latency",
     "encode_rate",
     "exp",
     "fixed_norms",
     "gamma",
+    "lempel_ziv",
     "lognormal",
+    "markov_entropy_rate",
     "normal",
     "parameter",
+    "poisson_entropy_rate",
     "setup_generator",
     "spike",
     "steps_in",

@@ -43,6 +43,7 @@ WORKLOADS: dict[str, str] = {
     "brunel-heterogeneous": "brunel:heterogeneous",
     "coba-20000": "coba:20000",
     "coba-4000": "coba:4000",
+    "complexity": "complexity",
     "continual": "continual:spiking",
     "continual-rate": "continual:rate",
     "delay-training": "delay_training:0.5",
@@ -68,7 +69,7 @@ WORKLOADS: dict[str, str] = {
 `growth` is a sweep, and has no peers."""
 
 # These keep compiled code in a folder, where the next run finds it.
-COMPILED = ("synfire", "synfire-single", "synfire-2threads", "synfire-hlop", "brian2")
+COMPILED = ("synfire", "synfire-single", "synfire-2threads", "synfire-million", "synfire-hlop", "brian2")
 COLD = ("synfire", "brian2")  # whose first start, from an empty folder, has a row of its own
 COLD_STARTS, COLD_SECONDS = 3, 15.0  # a cold start is repeated up to so often, unless it takes long
 SAME_DYNAMICS = 0.05  # as a workload's SPREAD, for one that does not say
