@@ -8,6 +8,7 @@ read.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,9 +20,17 @@ from torch import nn
 from torch.nn import functional
 
 from ..neurons import (
-    LIF, Dense, FastSigmoid, Membrane, MetaNeuron, Neuron, ProbabilisticLIF, Spiking, setup_generator,
+    LIF,
+    Dense,
+    FastSigmoid,
+    Membrane,
+    MetaNeuron,
+    Neuron,
+    ProbabilisticLIF,
+    Spiking,
+    setup_generator,
 )  # fmt: skip
-from ..plasticity import BPTT, Clip, SpikeTrains, Tempotron, chain, class_numbers
+from ..plasticity import BPTT, Clip, SpikeTrains, Tempotron, chain
 from ..reservoirs import Feedforward, adam
 from .meta_neuron_tempotron import spikes_of_tempotrons
 from .stdp_classifier import STDPClassifier, predict, respond, suggest_gain, synaptic_operations, train
@@ -74,10 +83,11 @@ class Response(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """respond: Trains to Response; own: learned parameters of the neurons by name, (neuron,)."""
+    """respond: Trains to Response; own: learned parameters of the neurons by name, (neuron,); network: if it is one of layers."""
 
     respond: Callable[[Trains], Response]
     own: dict[str, Floats]
+    network: Any = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,7 +102,7 @@ class GroupRates:
         return SHARPNESS * rates[:, : each * self.classes].view(len(rates), self.classes, each).mean(2)
 
     def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(self.scores(outputs), class_numbers(target, outputs.shape[1], self.classes))
+        return functional.cross_entropy(self.scores(outputs), target)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,16 +136,31 @@ def _tensors(trains: Trains) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(trains.spikes).float(), torch.from_numpy(trains.target)
 
 
+def felt(neuron: Any, dt: float) -> float:
+    """How far one unit of current moves a neuron in one step, in units of its distance to threshold; about no current."""
+    step, state = neuron.discretise(dt), neuron.initial_state()
+    still, moved = (float(step.integrate(state, current).v) for current in (0.0, 1.0))
+    return (moved - still) / (float(step.v_threshold) - float(state.v))
+
+
+def connected(kind: str, neuron: Any, n_in: int, n_out: int, dt: float, seed: int) -> Dense:
+    """All-to-all connections with weights of about 1, and biases that leave meta-neurons quiet and others alone."""
+    made = Dense(n_in, n_out, bias=True, gain=1.0 / felt(neuron, dt), seed=seed)
+    nn.init.constant_(made.bias, _bias(kind) / made.gain)  # type: ignore[arg-type]
+    return made
+
+
+def _bias(kind: str) -> float:
+    return BIAS if kind == "meta" else 0.0
+
+
 def network_of(kind: str, own: dict[str, float], learn: tuple[str, ...], sizes: tuple[int, ...], dt: float, seed: int) -> Any:
-    """Connections and spiking neurons for each size after the first; meta-neurons begin with a bias that keeps them quiet."""
+    """Connections and spiking neurons for each size after the first."""
     layers: list[Any] = []
-    for k, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
-        connections = Dense(n_in, n_out, bias=kind == "meta", seed=_seed(seed, k))
-        if connections.bias is not None:
-            nn.init.constant_(connections.bias, BIAS)
-        neuron = NEURONS[kind](**own)
+    neuron = NEURONS[kind](**own)
+    for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         layers += [
-            connections,
+            connected(kind, neuron, n_in, n_out, dt, _seed(seed, k)),
             Spiking(n_out, neuron, dt=dt, learn=learn, surrogate=FastSigmoid(slope=10.0), seed=_seed(seed, k)),
         ]
     return layers
@@ -151,7 +176,7 @@ def _calibrated(layers: list[Any], x: torch.Tensor) -> list[Any]:
         neurons.eval()
         with torch.no_grad():
             current, _ = connections(x)
-            bias = 0.0 if connections.bias is None else connections.bias
+            bias = connections.gain * connections.bias
             tried = []
             for gain in GAINS:
                 spikes, _ = neurons(bias + gain * (current - bias))
@@ -204,7 +229,7 @@ def backprop(kind: str, learned: bool, setting: Setting, data: Trains, classes: 
         for k in (1, 3)
         for name, values in trained.layers[k].learned.items()
     }
-    return Learnt(respond_to, own)
+    return Learnt(respond_to, own, trained)
 
 
 def _heard(kind: str, trains: Trains, seed: int, channels: int) -> Trains:
@@ -214,7 +239,7 @@ def _heard(kind: str, trains: Trains, seed: int, channels: int) -> Trains:
     layer = Spiking(channels, NEURONS[kind](), dt=trains.dt, seed=_seed(seed, _INPUT)).eval()
     weight = torch.from_numpy(setup_generator(seed, _INPUT).uniform(0.0, 1.0, channels)).float()
     reach = {"lif": 25.0, "escape_lif": 25.0, "meta": 6.0}[kind]  # the largest fires at every spike
-    bias = BIAS if kind == "meta" else 0.0
+    bias = _bias(kind)
     parts = []
     number = np.arange(trains.spikes.shape[1])
     with torch.no_grad():
@@ -230,7 +255,7 @@ def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int,
     reach = 20.0 if kind != "meta" else 1.0  # current that leads from rest to threshold within a step
     classifier = STDPClassifier(
         neuron=NEURONS[kind](**setting.own), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
-        inhibition=0.5 * (0.5 if kind == "meta" else 1.0), bias=BIAS if kind == "meta" else 0.0,
+        inhibition=0.5 * (0.5 if kind == "meta" else 1.0), bias=_bias(kind),
         adaptation=0.05 * reach / 20.0, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
     )  # fmt: skip
     classifier = dataclasses.replace(classifier, gain=suggest_gain(classifier, heard.spikes[:, :64]))
@@ -258,8 +283,7 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
         return _classical(rule, heard, classes, copies, kind, config, seed)
     learn = tuple(name for name in INTERNAL[kind] if name != "width") if learned else ()
     neuron = NEURONS[kind](**setting.own)
-    connections = Dense(heard.spikes.shape[2], units, bias=True, seed=_seed(seed, 0))
-    nn.init.constant_(connections.bias, BIAS if kind == "meta" else 0.0)
+    connections = connected(kind, neuron, heard.spikes.shape[2], units, data.dt, _seed(seed, 0))
     network = Feedforward(
         [connections, Membrane(units, neuron, dt=data.dt, learn=learn, seed=_seed(seed, 1))],
         FirstCrossing(v_threshold=float(neuron.v_threshold), classes=classes),

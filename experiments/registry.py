@@ -37,6 +37,7 @@ EXPERIMENTS: dict[str, Any] = {
     "digits": "digits",
     "izhikevich-2003": "izhikevich_2003",
     "lateral-circuit": "lateral_circuit",
+    "meta-neurons": "meta_neurons",
     "microcircuit": "microcircuit",
     "plasticity-loss": "plasticity_loss",
     "polychronization": "polychronization",

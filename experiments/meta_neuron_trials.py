@@ -1,0 +1,125 @@
+"""Trials of the experiment `meta-neurons`: what a search tries, and what is measured of a network once it is trained."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..neurons import complexity, setup_generator
+from .complexity import LinearDiscriminant, NearestMean
+from .digits_baselines import one_torch_thread
+from .meta_neuron_learners import INTERNAL, LEARNERS, Setting
+from .meta_neuron_tasks import sets
+from .train_baselines import accuracy, baselines, linear_readout
+from .trains import Trains
+
+__all__ = ["READOUTS", "Cell", "baseline_trial", "cells", "settings", "trial"]
+
+_SEARCH = 301  # stream of what a search without gradients draws
+READOUTS = {"plain": "the learner's own", "lzc": "mean complexity, cut or nearest mean", "lzc_lda": "LDA of complexities"}
+DRAWN_IN_LOGS = ("tau_m",)
+PICOJOULE = {"operation": 0.9, "update": 4.6}
+"""Of an accumulation and a multiply-accumulate in 45 nm, pJ: Horowitz 2014, doi:10.1109/ISSCC.2014.6757323. A proxy."""
+
+
+class Cell(NamedTuple):
+    """A row of the grid: what is learned, by which rule, of which neurons, with their parameters fixed or learned."""
+
+    task: str
+    rule: str
+    neuron: str
+    learned: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}.{self.rule}.{self.neuron}.{'learned' if self.learned else 'fixed'}"
+
+
+def cells(config: Any) -> list[Cell]:
+    """All that is asked for."""
+    return [
+        Cell(task, rule, neuron, learned)
+        for task in config.tasks
+        for rule in config.rules
+        for neuron in config.neurons
+        for learned in (False, True)
+    ]
+
+
+def settings(cell: Cell, config: Any) -> list[Setting]:
+    """What is tried for a cell: as many settings for fixed as for learned parameters, with the same sizes and rates.
+
+    Where a rule has no gradient of a neuron's own parameters, learning them is to search for them: each setting then has
+    values of them too, a Latin hypercube over their ranges.
+    """
+    grid = list(itertools.product(config.hidden, getattr(config, f"{cell.rule}_rates")))
+    if not (cell.learned and cell.rule == "stdp"):
+        return [Setting(hidden, rate, {}) for hidden, rate in grid]
+    from scipy.stats import qmc  # 0.3 s
+
+    ranges = INTERNAL[cell.neuron]
+    draw = qmc.LatinHypercube(len(ranges), rng=setup_generator(config.seed, _SEARCH)).random(len(grid))
+    made = []
+    for (hidden, rate), point in zip(grid, draw, strict=True):
+        own = {}
+        for (name, (low, high)), share in zip(ranges.items(), point, strict=True):
+            logs = name in DRAWN_IN_LOGS
+            own[name] = float(low * (high / low) ** share if logs else low + (high - low) * share)
+        made.append(Setting(hidden, rate, own))
+    return made
+
+
+def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) -> dict[str, NDArray[Any]]:
+    """Train on the sets of one seed.
+
+    Returns      while `tuning`, accuracy on the validation set alone, in %; else what the test set says:
+                 accuracy/READOUT   %
+                 complexity, target   mean over neurons, and class, of each test sample
+                 own/NAME           learned parameters of neurons
+                 rate, operations, updates, energy   spikes a step and neuron; synaptic operations, updates of neurons and
+                                    microjoules (proxy) a sample
+                 cost/seconds       of training
+    """
+    given = sets(cell.task, config, seed)
+    began = time.perf_counter()
+    with one_torch_thread():
+        learnt = LEARNERS[cell.rule](cell.neuron, cell.learned, setting, given.train, given.classes, config, seed)
+        seconds = time.perf_counter() - began
+        if tuning:
+            right = accuracy(learnt.respond(given.validation).answers, given.validation.target)
+            return {"accuracy": np.array(100.0 * right), "cost/seconds": np.array(seconds)}
+        shown, tested = learnt.respond(given.train), learnt.respond(given.test)
+    features, test_features = complexity(shown.spikes), complexity(tested.spikes)
+    answers = {
+        "plain": tested.answers,
+        "lzc": NearestMean().fit(features, given.train.target).predict(test_features),
+        "lzc_lda": LinearDiscriminant().fit(features, given.train.target).predict(test_features),
+    }
+    energy = 1e-6 * (PICOJOULE["operation"] * tested.operations + PICOJOULE["update"] * tested.updates)
+    return {
+        **{f"accuracy/{name}": np.array(100.0 * accuracy(made, given.test.target)) for name, made in answers.items()},
+        **{f"own/{name}": values for name, values in learnt.own.items()},
+        "complexity": test_features.mean(1), "target": given.test.target, "rate": np.array(tested.spikes.mean()),
+        "operations": np.array(tested.operations), "updates": np.array(tested.updates), "energy": np.array(energy),
+        "cost/seconds": np.array(seconds),
+    }  # fmt: skip
+
+
+def baseline_trial(task: str, config: Any, seed: int) -> dict[str, NDArray[Any]]:
+    """Accuracy on the same test set, in %, of what needs no network: counts, complexity of the raw trains, the Bayes line."""
+    given = sets(task, config, seed)
+    found = {name.replace(" ", "_").replace("-", "_"): value for name, value in _without_network(given).items()}
+    raw, raw_test = complexity(given.train.spikes), complexity(given.test.spikes)
+    cut = NearestMean().fit(raw, given.train.target).predict(raw_test)
+    found["raw_lzc"] = accuracy(cut, given.test.target)
+    found["raw_lzc_linear"] = accuracy(linear_readout(raw, given.train.target, raw_test), given.test.target)
+    return {name: np.array(100.0 * value) for name, value in found.items()}
+
+
+def _without_network(given: Any) -> dict[str, float]:
+    train: Trains = given.train
+    return baselines(train, given.test, given.source)
