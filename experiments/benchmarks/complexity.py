@@ -1,6 +1,6 @@
 """The workload `complexity`: Lempel-Ziv complexities of a thousand spike trains, against what one writes without an automaton.
 
-Each train has 2,000 bins with a spike in a tenth of them. `python` compares with every earlier place, symbol by symbol, as
+Each train has 2,000 bins with a spike in a tenth of them. `plain-python` compares with every earlier place, symbol by symbol, as
 Kaspar & Schuster 1987 (doi:10.1103/PhysRevA.36.842) do; `numba` is the same function, compiled; `bytes` leaves the search to
 `bytes.find`, which goes on from the last place found. Python counts a few of the trains only, and its time is scaled up.
 `synfire-million` is one train of a million bins.
@@ -11,6 +11,7 @@ In place of a firing rate stands the mean number of components of the first trai
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +94,14 @@ def _theirs(count: Callable[[Any], int], form: Callable[[NDArray[np.uint8]], Any
     found = [count(train) for train in given]
     took = time.perf_counter() - began
     run_s = took * trains / len(given)
-    return Run(imported, time.time() + run_s - took, run_s, float(np.mean(found[:FEW])), trains * BINS, np.__version__)
+    return Run(
+        imported,
+        time.time() + run_s - took,
+        run_s,
+        float(np.mean(found[:FEW])),
+        trains * BINS,
+        platform.python_version(),
+    )
 
 
 def _compiled(trains: int) -> Run:
@@ -106,7 +114,7 @@ SIMULATORS: dict[str, Callable[[str | None, int], Run]] = {
     "synfire": lambda cache, trains: _ours(1, trains, BINS, cache),
     "synfire-2threads": lambda cache, trains: _ours(2, trains, BINS, cache),
     "synfire-million": lambda cache, trains: _ours(1, 1, MILLION, cache),
-    "python": lambda cache, trains: _theirs(by_comparison, lambda train: train.tolist(), FEW, trains),
+    "plain-python": lambda cache, trains: _theirs(by_comparison, lambda train: train.tolist(), FEW, trains),
     "bytes": lambda cache, trains: _theirs(by_find, bytes, FEW, trains),
     "numba": lambda cache, trains: _compiled(trains),
 }

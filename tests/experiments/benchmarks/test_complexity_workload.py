@@ -21,7 +21,7 @@ def test_every_row_has_the_same_trains(monkeypatch):
     monkeypatch.setattr(workload, "BINS", 200)
     monkeypatch.setattr(workload, "MILLION", 1000)
     assert harness.load(harness.WORKLOADS["complexity"]) is workload
-    runs = {name: workload.SIMULATORS[name](None, 6) for name in ("synfire", "python", "bytes", "numba")}
+    runs = {name: workload.SIMULATORS[name](None, 6) for name in ("synfire", "plain-python", "bytes", "numba")}
     assert len({run.rate_hz for run in runs.values()}) == 1
     assert all(run.run_s > 0.0 for run in runs.values())
     assert workload.SIMULATORS["synfire-million"](None, 6).remark == "1 train of 1,000 bins"
