@@ -84,9 +84,9 @@ class STDPClassifier(Parameters):
     Source       as of this module; learning and homeostasis follow section 4.2 of our specification of arXiv 2508.11674, of
                  which only abstracts were read; defaults of gain, inhibition and adaptation are its, for a LIF with
                  v_rest = v_reset = 0, v_threshold = 1, r_m = 1
-    Deviations   a spike lowers its neuron's current for tau_adaptation instead of raising its threshold: on a LIF without
-                 reset the two are the same, and any model has a current. After training it is held at its last value.
-                 Neurons that fire in one step inhibit one another only where reset or refractoriness leaves it
+    Deviations   a spike lowers its neuron's current for tau_adaptation instead of raising its threshold, since every model has a
+                 current: for a LIF with tau_adaptation far above tau_m the same but for v_reset, which stays. After training it
+                 is held at its last value. Of neurons that fire in one step, none inhibits another that is then reset
     """
 
     neuron: Neuron
