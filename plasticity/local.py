@@ -51,14 +51,16 @@ class NoTraces(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a rule with a third factor is told about the time of an event.
+    """What a rule whose synapses hold more than a weight is told about the time of an event.
 
     integral   of modulator(s) exp(-(s - begun) / tau_eligibility) from `begun` to now, ms times the modulator's unit
     growth     exp((now - begun) / tau_eligibility)
+    step       on the network's clock
     """
 
     integral: float
     growth: float
+    step: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +85,10 @@ class SynapticRule(Parameters):
         bounds = getattr(self, "bounds", None)
         if isinstance(bounds, Bounds):
             bounds.check_weight(field, weight)
+
+    def for_link(self, key: int) -> SynapticRule:
+        """The rule as one link of a network has it: with `key` (0 to 2**63 - 1), the link's own, if it draws numbers."""
+        return self
 
     def discretise(self, dt: float) -> Any:
         """The step of this rule at `dt` ms."""
