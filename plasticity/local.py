@@ -17,7 +17,8 @@ Time at a synapse is the time of arrival: a presynaptic spike counts from when i
 arrivals come first, then postsynaptic spikes. A spike delivers the weight as it is before the spike's own change.
 
 A rule whose synapses hold more than a weight (an eligibility) says so in `initial_synapse`, and its step has the methods
-`after_pre`, `after_post`, `transmitted` and `weight_of` over that state instead.
+`after_pre`, `after_post`, `transmitted` and `weight_of` over that state instead. A rule that draws numbers is given a key of
+its link's own by `for_link`, and a draw is a function of that key, the synapse and `Moment.step`.
 """
 
 from __future__ import annotations

@@ -159,7 +159,8 @@ def test_projections_that_make_one_link_draw_apart():
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"release": 0.0}, "release: must be > 0"), ({"release": 1.1}, "release: must be .*<= 1"),
-     ({"release": sf.uniform(0, 1)}, "release"), ({"amplitude": -1.0}, "amplitude: must be >= 0"), ({"amplitude": [1.0, 2.0]}, "amplitude.*Distribution"),
+     ({"release": sf.uniform(0, 1)}, "release"), ({"amplitude": -1.0}, "amplitude: must be >= 0"),
+     ({"amplitude": [1.0, 2.0]}, "amplitude.*Distribution"),
      ({"seed": -1}, "seed"), ({"seed": 0.5}, "seed"), ({"rule": sf.STDP}, "rule.*SynapticRule"), ({"rule": None}, "rule"),
      ({"rule": sf.TsodyksMarkram()}, "rule.*delivers"), ({"rule": sf.Deferred()}, "rule.*but a weight"),
      ({"rule": sf.RewardModulated()}, "rule.*but a weight"), ({"rule": sf.ProbabilisticRelease()}, "rule.*but a weight")],
