@@ -6,15 +6,21 @@ each of its synapses in the step in which it happens; equations are written out 
 
 # mypy: ignore-errors
 
+import dataclasses
 import math
 
+import numpy as np
+
+from ..neurons import setup_generator
 from ..plasticity import (
     STDP,
     Deferred,
+    FixedWeight,
     HardBounds,
     InhibitorySTDP,
     NearestPair,
     Oja,
+    ProbabilisticRelease,
     RewardModulated,
     SoftBounds,
     TripletSTDP,
@@ -42,6 +48,16 @@ def bounded(bounds, weight, change):
     return max(min(moved, bounds.high), bounds.low)
 
 
+def uniform_number(seed, stream, entity, step):
+    """A number in [0, 1) by Philox4x32-10, in whole numbers of any size."""
+    words, keys = [entity, step % 2**32, step >> 32, stream], [seed % 2**32, seed >> 32]
+    for _ in range(10):
+        first, second = 0xD2511F53 * words[0], 0xCD9E8D57 * words[2]
+        words = [second >> 32 ^ words[1] ^ keys[0], second % 2**32, first >> 32 ^ words[3] ^ keys[1], first % 2**32]
+        keys = [(keys[0] + 0x9E3779B9) % 2**32, (keys[1] + 0xBB67AE85) % 2**32]
+    return (words[0] << 32 | words[1]) // 2**11 / 2**53
+
+
 class Rule:
     """What a rule does to one synapse: traces by name, and the change that an event makes."""
 
@@ -51,6 +67,8 @@ class Rule:
             self.pre, self.post = {"r1": rule.tau_plus, "r2": rule.tau_x}, {"o1": rule.tau_minus, "o2": rule.tau_y}
         elif isinstance(rule, STDP):
             self.pre, self.post = {"x": rule.tau_plus}, {"y": rule.tau_minus}
+        elif isinstance(rule, FixedWeight):
+            self.pre, self.post = {}, {}
         else:
             self.pre, self.post = {"x": rule.tau}, {"y": rule.tau}
 
@@ -79,6 +97,8 @@ class Rule:
             return bounded(rule.bounds, w, (1, x["r1"] * (rule.a2_plus + rule.a3_plus * y["o2"])))
         if isinstance(rule, InhibitorySTDP):
             return bounded(rule.bounds, w, (1, rule.learning_rate * x["x"]))
+        if isinstance(rule, FixedWeight):
+            return w
         return w + rule.learning_rate * (x["x"] - (y["y"] + 1e3 / rule.tau) * w)
 
 
@@ -115,6 +135,9 @@ class Synapse:
             self.weight = self.rule.on_pre(self.weight, x, post)
         self.traces = {name: self.rule.jump(value) for name, value in x.items()}
         self.last = t
+        if isinstance(self.whole, ProbabilisticRelease):
+            released = uniform_number(self.seed, 289, self.number, t) < self.whole.release
+            return delivered * self.amplitude if released else 0.0
         return delivered
 
     def fire_back(self, t, post):
@@ -225,6 +248,31 @@ class Plastic:
             inner = made[0].rule if made else None
             taus = {} if inner is None else inner.post
             self.post[p] = [dict.fromkeys(taus, 0.0) for _ in range(p.target.size)]
+        self.number()
+
+    def number(self):
+        """Number the synapses of rules that draw, over all projections that make one link, and give them what they draw from."""
+        links = {}
+        for p in self.projections:
+            if isinstance(p.plasticity, ProbabilisticRelease):
+                link = type(p.source.model), type(p.target.model), *p.synapse.key, p.plasticity
+                links.setdefault(link, []).append(p)
+        for (*_, rule), own in links.items():
+            seed = self.network.seed
+            for stream in (own[0].place, rule.seed):
+                seed = int(setup_generator(seed, 289, stream).integers(2**63))
+            placed = []
+            for p in own:
+                placed += [(self.place(p.source, s.pre), s.delay, self.place(p.target, s.post), s) for s in self.synapses[p]]
+            placed.sort(key=lambda entry: entry[:3])
+            amplitudes = dataclasses.replace(rule, seed=seed).initial_synapse(np.zeros(len(placed))).amplitude.tolist()
+            for number, (*_, synapse) in enumerate(placed):
+                synapse.number, synapse.amplitude, synapse.seed = number, amplitudes[number], seed
+
+    def place(self, population, k):
+        """A neuron's place among all of its model."""
+        before = self.network.populations[: population.number]
+        return k + sum(other.size for other in before if type(other.model) is type(population.model))
 
     def begin(self, t):
         for third in self.thirds.values():

@@ -7,10 +7,13 @@ from .bounds import Bounds, HardBounds, PowerBounds, SoftBounds, Unbounded
 from .contract import ReadoutRule
 from .covariance import Covariance
 from .deferred import Deferred
+from .failure_rate import optimal_failure_rate
+from .fixed_weight import FixedWeight
 from .inhibitory_stdp import InhibitorySTDP
 from .local import SynapticRule
 from .oja import Oja
 from .pairing import EveryPair, NearestPair, Pairing
+from .probabilistic_release import ProbabilisticRelease
 from .recursive_least_squares import ChannelwiseRecursiveLeastSquares, RecursiveLeastSquares
 from .reward_modulated import RewardModulated
 from .ridge import ridge
@@ -132,6 +135,7 @@ __all__ = [
     "ExponentiatedGradient",
     "FeedbackAlignment",
     "FeedbackStream",
+    "FixedWeight",
     "FixedWeightDifferenceTarget",
     "ForwardForward",
     "GradientProjectionMemory",
@@ -154,6 +158,7 @@ __all__ = [
     "PowerBounds",
     "PredictionGated",
     "PredictiveCoding",
+    "ProbabilisticRelease",
     "RandomDelay",
     "RandomFeedback",
     "Ranks",
@@ -185,6 +190,7 @@ __all__ = [
     "chain",
     "dale_weights",
     "levels_of",
+    "optimal_failure_rate",
     "orthonormality_error",
     "principal_angles",
     "ridge",

@@ -17,7 +17,8 @@ Time at a synapse is the time of arrival: a presynaptic spike counts from when i
 arrivals come first, then postsynaptic spikes. A spike delivers the weight as it is before the spike's own change.
 
 A rule whose synapses hold more than a weight (an eligibility) says so in `initial_synapse`, and its step has the methods
-`after_pre`, `after_post`, `transmitted` and `weight_of` over that state instead.
+`after_pre`, `after_post`, `transmitted` and `weight_of` over that state instead. A rule that draws numbers is given a key of
+its link's own by `for_link`, and a draw is a function of that key, the synapse and `Moment.step`.
 """
 
 from __future__ import annotations
@@ -51,14 +52,16 @@ class NoTraces(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a rule with a third factor is told about the time of an event.
+    """What a rule whose synapses hold more than a weight is told about the time of an event.
 
     integral   of modulator(s) exp(-(s - begun) / tau_eligibility) from `begun` to now, ms times the modulator's unit
     growth     exp((now - begun) / tau_eligibility)
+    step       on the network's clock
     """
 
     integral: float
     growth: float
+    step: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +86,10 @@ class SynapticRule(Parameters):
         bounds = getattr(self, "bounds", None)
         if isinstance(bounds, Bounds):
             bounds.check_weight(field, weight)
+
+    def for_link(self, key: int) -> SynapticRule:
+        """The rule as one link of a network has it: with `key` (0 to 2**63 - 1), the link's own, if it draws numbers."""
+        return self
 
     def discretise(self, dt: float) -> Any:
         """The step of this rule at `dt` ms."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Delta, Synapse
+from ..neurons import Delta, Synapse, setup_generator
 from ..plasticity.local import SynapticRule
 from .memory import aligned
 from .population import Modulator, Population, PopulationView
@@ -19,6 +19,7 @@ from .synapses import Synapses, build
 
 __all__ = ["LoweredGroup", "LoweredLink", "LoweredReceptor", "cast", "cuts_of", "lower_groups", "lower_links"]
 
+_LINK = 289  # stream of set-up randomness: keys of links
 _SECTION = 64  # neurons: sections begin at multiples, so that flags and pairs of random numbers are not torn apart
 
 
@@ -135,10 +136,17 @@ def lower_links(
             by_source.setdefault((where[p.source.number], p.plasticity, p.modulator), []).append(p)
         for (pre, rule, modulator), merged in by_source.items():
             sections = _sections(groups, pre, g, merged, rule, dtype, threads)
-            own.append(LoweredLink(pre, number, sections, tuple(merged), rule, modulator))
+            own.append(LoweredLink(pre, number, sections, tuple(merged), _keyed(rule, merged[0]), modulator))
         receptors.append(_receptor(groups[g], g, synapse, own, number, dt, dtype))
         links += own
     return receptors, links, [list(kinds).index(key) for key in asked]
+
+
+def _keyed(rule: SynapticRule | None, first: Projection) -> SynapticRule | None:
+    """The rule with a key of its link, which is known by the first of its projections."""
+    if rule is None:
+        return None
+    return rule.for_link(int(setup_generator(first.seed, _LINK, first.place).integers(2**63)))
 
 
 def _sections(

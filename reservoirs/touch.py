@@ -140,8 +140,8 @@ class _Writer:
 
     def moment(self, integral: str, step: str) -> str:
         if not self.modulated:
-            return "Moment(0.0, 1.0)"
-        return f"Moment({integral}, exp(({step} - third.begun[0]) * third.rate))"
+            return f"Moment(0.0, 1.0, {step})"
+        return f"Moment({integral}, exp(({step} - third.begun[0]) * third.rate), {step})"
 
     def read(self) -> str:
         return f"s = S({self.each(self.synapse, 'Y#[e], ')})"
@@ -192,7 +192,7 @@ while k < n:
         if 0 <= e < some.size:
             {self.read()}
             s = after_post(step, s, faint, Q({self.each(self.post, "h#[k], ")}),
-                           Moment({"third.kept[k]" if self.modulated else "0.0"}, grown))
+                           Moment({"third.kept[k]" if self.modulated else "0.0"}, grown, when))
             if {self.lost(self.synapse, "s[#]")} and when < fault[1]:
                 fault[0] = begin + e; fault[1] = when; fault[2] = 1
             {self.store()}
@@ -205,8 +205,8 @@ while k < n:
         return {"arrive": self._arrive, "note": self._note, "settle": self._settle}[name]()
 
     def _arrive(self) -> str:
-        growth = "growth = exp((t - third.begun[0]) * third.rate)" if self.modulated else "now = Moment(0.0, 1.0)"
-        now = "now = Moment(integral[j if many else 0], growth)" if self.modulated else "pass"
+        growth = "growth = exp((t - third.begun[0]) * third.rate)" if self.modulated else "now = Moment(0.0, 1.0, t)"
+        now = "now = Moment(integral[j if many else 0], growth, t)" if self.modulated else "pass"
         after = "pass"
         if len(self.pre):
             after = f"""after = spike_pre(step, before)

@@ -18,6 +18,7 @@ CLASSES = [
     sf.Izhikevich, sf.Izhikevich2007, sf.Poisson, sf.Exponential, sf.DoubleExponential, sf.Current,
     sf.GaussianNoise, sf.PoissonInput, sf.Waveform,
     sf.STDP, sf.TripletSTDP, sf.InhibitorySTDP, sf.Oja, sf.Covariance, sf.RewardModulated, sf.Deferred, sf.TsodyksMarkram,
+    sf.ProbabilisticRelease,
     sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
     sf.SoftResetLIF, sf.SoftResetAdaptiveLIF, Surrogate, sf.ArcTan, sf.FastSigmoid, sf.Gaussian, sf.Sigmoid, sf.StraightThrough,

@@ -26,6 +26,9 @@ RULES = {
     "oja": lambda: sf.Oja(learning_rate=1e-3),
     "deferred": lambda: sf.Deferred(rule=sf.STDP(bounds=sf.Unbounded(), potentiation=0.3), every=7.0, drift=0.02),
     "short-term": lambda: sf.TsodyksMarkram(tau_rec=40.0, tau_fac=30.0, utilisation=0.4),
+    "unreliable": lambda: sf.ProbabilisticRelease(
+        release=0.4, amplitude=sf.uniform(0.0, 2.0), rule=sf.STDP(potentiation=0.1, bounds=sf.HardBounds(high=2.0))
+    ),
 }
 REWARDED = {
     "rewarded": lambda: sf.RewardModulated(
