@@ -16,6 +16,7 @@ __all__ = ["RECORDED", "SOURCES", "TASKS", "Sets", "sets"]
 SOURCES: dict[str, SpikeClasses] = {
     "matched": MatchedRates(),
     "faint": MatchedRates(channels=4, low=50.0, high=110.0),
+    "fast": MatchedRates(channels=4, block=8.0),
     "standard": PoissonClasses(rates=(20.0, 50.0)),
     "hard": PoissonClasses(rates=(20.0, 40.0)),
     "bernoulli": BernoulliClasses(),
