@@ -15,6 +15,7 @@ import math
 from typing import Any, Self
 
 import numpy as np
+from numba import types
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
@@ -22,23 +23,24 @@ from .errors import InvalidValue
 from .kernel import kernel
 from .maths import Value, exp, is_tensor, where
 from .model import Neuron
-from .randomness import philox, setup_generator
+from .randomness import philox_bits, setup_generator
 
-__all__ = ["Stochastic", "chance", "logistic_noise"]
+__all__ = ["Stochastic", "chance", "logistic_noise", "noisy", "odds"]
 
 _KEYS = 280  # stream of neurons' keys
-_LOW, _SHIFT, _SHIFT_11 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(11)
 _TO_UNIT = 2.0**-53
 
 
 @register_jitable
+def odds(key: int, sample: int, count: int) -> float:
+    """u / (1 - u) of a draw u from between 0 and 1, in compiled code."""
+    uniform = (np.float64(philox_bits(count, sample, key)) + 0.5) * _TO_UNIT  # never 0 nor 1
+    return uniform / (1.0 - uniform)
+
+
+@register_jitable
 def _logistic(key: int, sample: int, count: int) -> float:
-    key_, sample_, count_ = np.uint64(key), np.uint64(sample), np.uint64(count)
-    x0, x1, _, _ = philox(
-        count_ & _LOW, count_ >> _SHIFT, sample_ & _LOW, sample_ >> _SHIFT, key_ & _LOW, key_ >> _SHIFT
-    )
-    uniform = (np.float64(((x0 << _SHIFT) | x1) >> _SHIFT_11) + 0.5) * _TO_UNIT  # never 0 nor 1
-    return math.log(uniform / (1.0 - uniform))
+    return math.log(odds(key, sample, count))
 
 
 def logistic_noise(key: Value, sample: Value, count: Value) -> Value:
@@ -62,9 +64,23 @@ def _logistic_noise(key, sample, count):  # type: ignore[no-untyped-def]
     return lambda key, sample, count: _logistic(key, sample, count) if count > 0 else 0.0
 
 
+def noisy(margin: Value, width: Value, key: Value, sample: Value, count: Value) -> Value:
+    """margin + width L, with L from `logistic_noise`, in the margin's precision: draws are made in float64."""
+    noise = width * logistic_noise(key, sample, count)
+    return margin + (noise.to(margin.dtype) if is_tensor(noise) else noise)
+
+
+@overload(noisy)
+def _noisy(margin, width, key, sample, count):  # type: ignore[no-untyped-def]
+    kind = np.float32 if margin == types.float32 else np.float64
+    return lambda margin, width, key, sample, count: margin + kind(width * logistic_noise(key, sample, count))
+
+
 def _noise_of(key: Any, sample: Any, count: Any) -> NDArray[np.float64]:
     made = np.empty(count.shape)
-    kernel(_fill)(*(np.ascontiguousarray(each, np.int64).reshape(-1) for each in (key, sample, count)), made.reshape(-1))
+    kernel(_fill)(
+        *(np.ascontiguousarray(each, np.int64).reshape(-1) for each in (key, sample, count)), made.reshape(-1)
+    )
     return made
 
 
@@ -94,6 +110,9 @@ class Stochastic(Neuron):
 
     Parameters   keys   what each neuron's draws are keyed by, whole numbers from 0 to 2**63 - 1, shape (n,); None: the
                         network, or the layer, gives every neuron one, from its seed
+    Source       escape noise: Gerstner et al. 2014, Neuronal Dynamics, ch. 9, doi:10.1017/CBO9781107447615; draws by counters:
+                 Salmon et al. 2011, doi:10.1145/2063384.2063405
+    Deviations   the chance of a spike belongs to a step: it is not scaled with dt
     """
 
     keys: Any = None

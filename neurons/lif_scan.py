@@ -24,7 +24,10 @@ from .lif import LIFState, LIFStep
 from .soft_reset_lif import SoftResetLIFStep
 from .threads import shared
 
-__all__ = ["can_fire", "can_integrate", "can_recur", "fire", "fire_recurrent", "integrate"]
+__all__ = [
+    "can_fire", "can_integrate", "can_recur", "fire", "fire_recurrent", "fits", "gradients_of", "integrate", "numbers",
+    "rows_of", "share", "slopes_of",
+]  # fmt: skip
 
 Array = NDArray[Any]
 
@@ -36,13 +39,20 @@ def can_integrate(step: Any, state: Any, x: Tensor) -> bool:
     return (
         type(step) in (LIFStep, SoftResetLIFStep)
         and type(state) is LIFState
-        and x.device.type == "cpu"
+        and fits(step, state, x)
+        and not bool((state.refractory > 1.0).any())
+    )
+
+
+def fits(coefficients: Any, state: Any, x: Tensor) -> bool:
+    """Whether a scan can take these: real numbers of one precision on a CPU, a coefficient for all neurons or for each."""
+    return (
+        x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
         and x.numel() > 0
-        and all(value.dtype == x.dtype and value.device == x.device for value in (*step, *state))
-        and all(value.ndim <= 1 for value in step)
-        and state.v.shape == x.shape[1:]
-        and not bool((state.refractory > 1.0).any())
+        and all(value.dtype == x.dtype and value.device == x.device for value in (*coefficients, *state))
+        and all(value.ndim <= 1 for value in coefficients)
+        and all(value.shape == x.shape[1:] for value in state)
     )
 
 
@@ -99,9 +109,9 @@ class _Integrate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, v: Tensor, *coefficients: Tensor) -> Tensor:
-        currents, start, rows = _array(x), _array(v), _rows(coefficients, x.shape[2])
+        currents, start, rows = numbers(x), numbers(v), rows_of(coefficients, x.shape[2])
         u, run = empty(currents.shape, currents.dtype), kernel(scan_kernels.integrate)
-        _share(lambda first, last: run(currents, rows, start, u, first, last), currents)
+        share(lambda first, last: run(currents, rows, start, u, first, last), currents)
         made = torch.from_numpy(u)
         ctx.save_for_backward(*coefficients, *((v, x, made) if any(ctx.needs_input_grad[2:]) else ()))
         return made
@@ -109,14 +119,14 @@ class _Integrate(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        coefficients, kept = ctx.saved_tensors[:5], [_array(kept) for kept in ctx.saved_tensors[5:]]
-        grads, rows = _array(grad), _rows(coefficients, grad.shape[2])
+        coefficients, kept = ctx.saved_tensors[:5], [numbers(kept) for kept in ctx.saved_tensors[5:]]
+        grads, rows = numbers(grad), rows_of(coefficients, grad.shape[2])
         v, x, u = kept or (grads[0, :0], grads[:0], grads[:0])
         learned = np.zeros((len(v), 5, grads.shape[2]))
         carry, to_x = np.zeros_like(grads[0]), empty(grads.shape, grads.dtype)
         run = kernel(scan_kernels.integrate_back)
-        _share(lambda first, last: run(grads, carry, x, v, u, rows, learned, to_x, first, last), grads)
-        return torch.from_numpy(to_x), torch.from_numpy(carry), *_gradients(coefficients, learned)
+        share(lambda first, last: run(grads, carry, x, v, u, rows, learned, to_x, first, last), grads)
+        return torch.from_numpy(to_x), torch.from_numpy(carry), *gradients_of(coefficients, learned)
 
 
 class _Fire(torch.autograd.Function):
@@ -126,18 +136,18 @@ class _Fire(torch.autograd.Function):
     def forward(
         ctx: Any, rule: _Rule, x: Tensor, before: Tensor | None, weight: Tensor | None, v: Tensor, *coefficients: Tensor
     ) -> tuple[Tensor, Tensor]:
-        currents, rows, end = _array(x), _rows(coefficients, x.shape[2]), _array(v).copy()
+        currents, rows, end = numbers(x), rows_of(coefficients, x.shape[2]), numbers(v).copy()
         time, batch, n = currents.shape
         u = empty((time if rule.keep else 1, batch, n), currents.dtype)
         spikes = empty(currents.shape, currents.dtype)
         if before is None or weight is None:
             run = kernel(scan_kernels.fire)
-            _share(lambda first, last: run(currents, rows, rule.soft, end, u, spikes, first, last), currents)
+            share(lambda first, last: run(currents, rows, rule.soft, end, u, spikes, first, last), currents)
         else:
             words = np.empty((time + 1, batch, words_of(n)), np.uint64)
-            words[0] = events_of(_array(before), currents.dtype).words
-            recur, weights = kernel(scan_kernels.fire_recurrent), _array(weight)
-            _share(lambda a, b: recur(currents, weights, rows, rule.soft, end, words, u, spikes, a, b), currents)
+            words[0] = events_of(numbers(before), currents.dtype).words
+            recur, weights = kernel(scan_kernels.fire_recurrent), numbers(weight)
+            share(lambda a, b: recur(currents, weights, rows, rule.soft, end, words, u, spikes, a, b), currents)
             ctx.words = words[:-1].reshape(time * batch, -1)
         ctx.rule = rule
         ctx.set_materialize_grads(False)
@@ -150,59 +160,60 @@ class _Fire(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor | None, grad_end: Tensor | None) -> tuple[Tensor | None, ...]:
         *coefficients, weight, before_reset = ctx.saved_tensors[:7]
-        u, kept = _array(before_reset), [_array(kept) for kept in ctx.saved_tensors[7:]]
-        grads = np.zeros_like(u) if grad is None else _array(grad)
+        u, kept = numbers(before_reset), [numbers(kept) for kept in ctx.saved_tensors[7:]]
+        grads = np.zeros_like(u) if grad is None else numbers(grad)
         v, x = kept or (u[0, :0], u[:0])
-        carry, to_x = np.zeros_like(u[0]) if grad_end is None else _array(grad_end).copy(), empty(u.shape, u.dtype)
+        carry, to_x = np.zeros_like(u[0]) if grad_end is None else numbers(grad_end).copy(), empty(u.shape, u.dtype)
         learned = np.zeros((len(v), 5, u.shape[2]))
         heard = Events(ctx.words, u[0, 0, :0], np.empty(0, np.int64), 0) if weight is not None else None
         if heard is not None and len(x):
-            x = x + sum_rows(heard, _array(weight)).reshape(x.shape)
-        slopes, scale = _slopes(ctx.rule, before_reset, coefficients[4]), u.dtype.type(ctx.rule.scale)
-        rows, soft = _rows(coefficients, u.shape[2]), ctx.rule.soft
+            x = x + sum_rows(heard, numbers(weight)).reshape(x.shape)
+        slopes = slopes_of(ctx.rule.shape, ctx.rule.scale, before_reset, coefficients[4])
+        scale = u.dtype.type(ctx.rule.scale)
+        rows, soft = rows_of(coefficients, u.shape[2]), ctx.rule.soft
         given = grads, carry, x, v, u, rows, soft, slopes, scale, learned, to_x
         recurrent: tuple[Tensor | None, Tensor | None] = None, None
         if heard is None:
             back = kernel(scan_kernels.fire_back)
-            _share(lambda first, last: back(*given, first, last), u)
+            share(lambda first, last: back(*given, first, last), u)
         else:
-            backwards, recur = _array(weight.t()), kernel(scan_kernels.fire_recurrent_back)
+            backwards, recur = numbers(weight.t()), kernel(scan_kernels.fire_recurrent_back)
             panels, room = packed(backwards), np.empty_like(u[0])
-            _share(lambda first, last: recur(*given, panels, room, first, last), u)
+            share(lambda first, last: recur(*given, panels, room, first, last), u)
             for_weight = weight_gradient(heard, to_x.reshape(-1, u.shape[2]), len(weight))
             recurrent = torch.from_numpy(dense_product(to_x[0], backwards)), torch.from_numpy(for_weight)
         made = torch.from_numpy(to_x), *recurrent, torch.from_numpy(carry)
-        return None, *made, *_gradients(coefficients, learned)
+        return None, *made, *gradients_of(coefficients, learned)
 
 
-def _slopes(rule: _Rule, u: Tensor, v_threshold: Tensor) -> Any:
+def slopes_of(shape: surrogate.Surrogate, scale: float, u: Tensor, v_threshold: Tensor) -> Any:
     """Synfire's own surrogates by their coefficients, which the kernel computes with; of others the derivatives as they are."""
-    coefficients = rule.shape.coefficients() if type(rule.shape).__module__ == surrogate.__name__ else None
+    coefficients = shape.coefficients() if type(shape).__module__ == surrogate.__name__ else None
     if coefficients is not None:
-        dtype = _array(u).dtype.type
+        dtype = numbers(u).dtype.type
         return type(coefficients)(*(dtype(float(value)) for value in coefficients))
-    return _array(rule.shape.derivative((u - v_threshold) / rule.scale).to(u.dtype))
+    return numbers(shape.derivative((u - v_threshold) / scale).to(u.dtype))
 
 
-def _rows(coefficients: Any, n: int) -> Array:
-    """The coefficients as an array (5, n), one value for each neuron."""
-    rows = np.empty((5, n), _array(coefficients[0]).dtype)
+def rows_of(coefficients: Any, n: int) -> Array:
+    """The coefficients as an array (coefficients, n), one value for each neuron."""
+    rows = np.empty((len(coefficients), n), numbers(coefficients[0]).dtype)
     for row, value in zip(rows, coefficients, strict=True):
         row[:] = value.detach().numpy()
     return rows
 
 
-def _gradients(coefficients: Any, learned: Array) -> list[Tensor | None]:
+def gradients_of(coefficients: Any, learned: Array) -> list[Tensor | None]:
     """Of each coefficient, summed over the samples in their order, and over the neurons if they share one."""
     if not len(learned):
-        return [None] * 5
+        return [None] * len(coefficients)
     total = torch.from_numpy(np.add.reduce(learned, axis=0))
     return [row.sum_to_size(value.shape).to(value.dtype) for row, value in zip(total, coefficients, strict=True)]
 
 
-def _array(x: Tensor) -> Array:
+def numbers(x: Tensor) -> Array:
     return x.detach().contiguous().numpy()
 
 
-def _share(work: Any, like: Array) -> None:
+def share(work: Any, like: Array) -> None:
     shared(work, like.shape[1], least=max(1, _WORK // (like.shape[0] * like.shape[2])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar, NamedTuple
 
-from .chance import Stochastic, chance, logistic_noise
+from .chance import Stochastic, chance, noisy
 from .errors import InvalidValue
 from .lif import check_reset, whole_steps
 from .maths import Value, exp, where
@@ -48,8 +48,8 @@ class ProbabilisticLIFStep(NamedTuple):
         )  # fmt: skip
 
     def excess(self, state: ProbabilisticLIFState) -> Value:
-        noise = self.width * logistic_noise(self.key, state.sample, state.count)
-        return state.v - self.v_threshold + where(state.refractory > 0.0, 0.0 * noise, noise)
+        margin = state.v - self.v_threshold
+        return where(state.refractory > 0.0, margin, noisy(margin, self.width, self.key, state.sample, state.count))
 
     def probability(self, state: ProbabilisticLIFState) -> Value:
         made = chance(state.v - self.v_threshold, self.width)
@@ -149,7 +149,7 @@ class MetaNeuronStep(NamedTuple):
         )
 
     def excess(self, state: MetaNeuronState) -> Value:
-        return state.v - self.v_threshold + self.width * logistic_noise(self.key, state.sample, state.count)
+        return noisy(state.v - self.v_threshold, self.width, self.key, state.sample, state.count)
 
     def probability(self, state: MetaNeuronState) -> Value:
         return chance(state.v - self.v_threshold, self.width)
@@ -200,7 +200,9 @@ class MetaNeuron(Stochastic):
 
     def check(self) -> None:
         if any_not_below(self.c, self.v_threshold):
-            raise InvalidValue("MetaNeuron.c", self.c, f"< v_threshold = {self.v_threshold}", "or it fires at every step")
+            raise InvalidValue(
+                "MetaNeuron.c", self.c, f"< v_threshold = {self.v_threshold}", "or it fires at every step"
+            )
 
     def discretise(self, dt: float) -> MetaNeuronStep:
         """Coefficients, the same at any `dt`; differentiable in all."""

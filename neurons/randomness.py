@@ -17,7 +17,7 @@ from numba.extending import register_jitable
 
 from .errors import InvalidValue
 
-__all__ = ["check_seed", "philox", "philox_words", "setup_generator", "two_normals", "two_uniforms"]
+__all__ = ["check_seed", "philox", "philox_bits", "philox_words", "setup_generator", "two_normals", "two_uniforms"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -55,6 +55,25 @@ def two_normals(seed: Any, stream: Any, entity: Any, step: Any) -> Any:
     first, second = two_uniforms(seed, stream, entity, step)
     radius = math.sqrt(-2.0 * math.log(1.0 - first))
     return radius * math.cos(_TWO_PI * second), radius * math.sin(_TWO_PI * second)
+
+
+@register_jitable
+def philox_bits(low: Any, high: Any, key: Any) -> Any:
+    """53 random bits (in uint64) from two counters and a key of 64 bits: the top of the first two words of `philox`.
+
+    On 32-bit words, so that a loop over keys becomes vector instructions: 1 ns a draw in place of 9.
+    """
+    low_, high_, key_ = np.uint64(low), np.uint64(high), np.uint64(key)
+    c0, c1 = np.uint32(low_ & _LOW), np.uint32(low_ >> _SHIFT)
+    c2, c3 = np.uint32(high_ & _LOW), np.uint32(high_ >> _SHIFT)
+    k0, k1 = np.uint32(key_ & _LOW), np.uint32(key_ >> _SHIFT)
+    for _ in range(10):
+        p0, p1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
+        c0, c1, c2, c3 = (
+            np.uint32(p1 >> _SHIFT) ^ c1 ^ k0, np.uint32(p1 & _LOW), np.uint32(p0 >> _SHIFT) ^ c3 ^ k1, np.uint32(p0 & _LOW),
+        )  # fmt: skip
+        k0, k1 = np.uint32(k0 + _W0_32), np.uint32(k1 + _W1_32)
+    return ((np.uint64(c0) << _SHIFT) | np.uint64(c1)) >> _SHIFT_11
 
 
 @register_jitable

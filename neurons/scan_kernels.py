@@ -19,11 +19,14 @@ from .dense_product import multiply_rows
 from .events import add_rows, row_events
 from .model import method_of
 
-__all__ = ["fire", "fire_back", "fire_recurrent", "fire_recurrent_back", "integrate", "integrate_back"]
+__all__ = [
+    "fire", "fire_back", "fire_recurrent", "fire_recurrent_back", "integrate", "integrate_back", "integrate_row",
+    "integrate_row_back", "learn_integration", "slope_at",
+]  # fmt: skip
 
 
 @register_jitable
-def _integrate_row(current, rows, v, u):  # type: ignore[no-untyped-def]
+def integrate_row(current, rows, v, u):  # type: ignore[no-untyped-def]
     for i in range(len(u)):
         v_inf = rows[2, i] + rows[1, i] * current[i]
         u[i] = v_inf + (v[i] - v_inf) * rows[0, i]
@@ -43,7 +46,7 @@ def integrate(x, rows, v, u, first, last):  # type: ignore[no-untyped-def]
     """Membranes that never fire: u[t] from currents x[t] and the potential v at the start."""
     for t in range(len(x)):
         for b in range(first, last):
-            _integrate_row(x[t, b], rows, v[b] if t == 0 else u[t - 1, b], u[t, b])
+            integrate_row(x[t, b], rows, v[b] if t == 0 else u[t - 1, b], u[t, b])
 
 
 def fire(x, rows, soft, v, u, spikes, first, last):  # type: ignore[no-untyped-def]
@@ -51,7 +54,7 @@ def fire(x, rows, soft, v, u, spikes, first, last):  # type: ignore[no-untyped-d
     for t in range(len(x)):
         for b in range(first, last):
             before = u[t if len(u) > 1 else 0, b]
-            _integrate_row(x[t, b], rows, v[b], before)
+            integrate_row(x[t, b], rows, v[b], before)
             _fire_row(before, rows, soft, v[b], spikes[t, b])
 
 
@@ -65,7 +68,7 @@ def fire_recurrent(x, weight, rows, soft, v, words, u, spikes, first, last):  # 
             for i in range(len(current)):
                 current[i] += x[t, b, i]
             before = u[t if len(u) > 1 else 0, b]
-            _integrate_row(current, rows, v[b], before)
+            integrate_row(current, rows, v[b], before)
             _fire_row(before, rows, soft, v[b], spikes[t, b])
             row_events(spikes[t], b, words[t + 1, b])
 
@@ -84,7 +87,7 @@ def _slope_at(surrogate, excess, t, b, i):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _integrate_row_back(carry, rows, to_current):  # type: ignore[no-untyped-def]
+def integrate_row_back(carry, rows, to_current):  # type: ignore[no-untyped-def]
     """From the gradient of the potential to that of the current, and of the potential a step before (in carry)."""
     for i in range(len(carry)):
         earlier = carry[i] * rows[0, i]
@@ -93,7 +96,7 @@ def _integrate_row_back(carry, rows, to_current):  # type: ignore[no-untyped-def
 
 
 @register_jitable
-def _learn_integration(g, current, v, rows, learned):  # type: ignore[no-untyped-def]
+def learn_integration(g, current, v, rows, learned):  # type: ignore[no-untyped-def]
     """Add to the gradients of decay_m, r_m and v_rest what one step gives; g is the gradient of the potential."""
     for i in range(len(g)):
         v_inf = rows[2, i] + rows[1, i] * current[i]
@@ -113,8 +116,8 @@ def integrate_back(grad, carry, x, v, u, rows, learned, to_x, first, last):  # t
             for i in range(grad.shape[2]):
                 carry[b, i] += grad[t, b, i]
             if len(learned):
-                _learn_integration(carry[b], x[t, b], v[b] if t == 0 else u[t - 1, b], rows, learned[b])
-            _integrate_row_back(carry[b], rows, to_x[t, b])
+                learn_integration(carry[b], x[t, b], v[b] if t == 0 else u[t - 1, b], rows, learned[b])
+            integrate_row_back(carry[b], rows, to_x[t, b])
 
 
 def fire_back(  # type: ignore[no-untyped-def]
@@ -158,8 +161,8 @@ def _fire_step_back(  # type: ignore[no-untyped-def]
             after = v[b].copy()
             if t > 0:
                 _fire_row(u[t - 1, b], rows, soft, after, np.empty_like(after))
-            _learn_integration(carry[b], x[t, b], after, rows, learned[b])
-        _integrate_row_back(carry[b], rows, to_x[t, b])
+            learn_integration(carry[b], x[t, b], after, rows, learned[b])
+        integrate_row_back(carry[b], rows, to_x[t, b])
 
 
 @register_jitable

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import lif_scan
+from . import lif_scan, meta_scan
 from .chance import Stochastic
 from .errors import InvalidValue, UnknownName
 from .layer import Layer, check_features, check_gain, generator, size
@@ -19,6 +19,8 @@ from .randomness import check_seed
 from .surrogate import ArcTan, Surrogate
 
 __all__ = ["Membrane", "NeuronLayer", "Recurrent", "Spiking", "spike"]
+
+_SCANS: tuple[Any, ...] = lif_scan, meta_scan  # the loops below, fused, for the models that they know
 
 
 class _Spike(torch.autograd.Function):
@@ -189,8 +191,10 @@ class Spiking(NeuronLayer):
         x = self._currents(x, state)
         step = self.step(x)
         state = self.started(x, state)
-        if type(self).one_step is Spiking.one_step and lif_scan.can_fire(step, state, x):
-            return lif_scan.fire(step, state, x, self.surrogate, self.scale)
+        if type(self).one_step is Spiking.one_step:
+            for scan in _SCANS:
+                if scan.can_fire(step, state, x):
+                    return scan.fire(step, state, x, self.surrogate, self.scale)
         spikes = []
         for current in x:
             state, spiked = self.one_step(step, state, current)
@@ -265,8 +269,9 @@ class Membrane(NeuronLayer):
         x = self._currents(x, state)
         step = self.step(x)
         state = self.started(x, state)
-        if lif_scan.can_integrate(step, state, x):
-            return lif_scan.integrate(step, state, x)
+        for scan in _SCANS:
+            if scan.can_integrate(step, state, x):
+                return scan.integrate(step, state, x)
         potentials = []
         for current in x:
             state = step.integrate(state, current)
