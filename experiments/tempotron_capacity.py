@@ -160,12 +160,15 @@ def highest(loads: NDArray[np.float64], epochs: NDArray[np.float64]) -> float:
 
 
 def extrapolated(loads: NDArray[np.float64], epochs: NDArray[np.float64]) -> float:
-    """Where a line through 1 / sqrt(epochs) of the highest loads that were learned reaches 0; NaN: no such line."""
+    """Where a line through 1 / sqrt(epochs) of the highest loads that were learned reaches 0.
+
+    NaN where there are too few, or the line does not come down within twice the highest load of the ladder.
+    """
     learned = np.flatnonzero(np.isfinite(epochs))[-POINTS:]
     if learned.size < POINTS:
         return math.nan
     slope, start = np.polyfit(loads[learned], epochs[learned] ** -0.5, 1)
-    return float(-start / slope) if slope < 0.0 else math.nan
+    return float(-start / slope) if slope < 0.0 and -start / slope <= 2.0 * loads[-1] else math.nan
 
 
 def run(config: Config, record: Any) -> None:
