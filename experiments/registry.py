@@ -44,6 +44,7 @@ EXPERIMENTS: dict[str, Any] = {
     "rules": "rules",
     "snn-training": "snn_training",
     "song-abbott": "song_abbott",
+    "tempotron-capacity": "tempotron_capacity",
     "vogels-abbott": "vogels_abbott",
     "what-when": "what_when",
 }

@@ -52,6 +52,7 @@ def _summit(
 ) -> tuple[float, float]:  # fmt: skip
     """Largest V and when; ends early, with the peak of the interval that it is in, once V >= enough."""
     a = b = best = 0.0
+    per_tau, per_tau_s = 1.0 / tau, 1.0 / tau_s  # products are several times faster than quotients
     count = times.size
     when = times[count - 1] + _peak_time(tau, tau_s, 1.0) if count else 0.0
     for j in range(count):
@@ -59,7 +60,7 @@ def _summit(
         a += w
         b += w
         at_end, at_end_s = a * decay[j], b * decay_s[j]
-        rise = b / tau_s - a / tau
+        rise = b * per_tau_s - a * per_tau
         gap = times[j + 1] - times[j] if j + 1 < count else _FOREVER
         # V lies below its tangent up to its maximum, and V at the start is no more than best: few intervals pass this
         if rise > 0.0 and a - b + rise * gap > best:
