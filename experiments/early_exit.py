@@ -100,7 +100,8 @@ class Config:
         if self.dataset not in DATASETS:
             raise unknown("dataset", self.dataset, DATASETS)
         least = {
-            "train_size": 0, "validation_size": 0, "test_size": 0, "hidden": 1, "steps": 2, "epochs": 1, "batch": 1, "thresholds": 2, "seeds": 1
+            "train_size": 0, "validation_size": 0, "test_size": 0, "hidden": 1, "steps": 2, "epochs": 1, "batch": 1,
+            "thresholds": 2, "seeds": 1,
         }  # fmt: skip
         for name, low in least.items():
             value = getattr(self, name)
@@ -135,7 +136,7 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        dataset="digits", train_size=480, validation_size=200, test_size=300, hidden=32, steps=12, epochs=6, batch=32, learning_rate=1e-2,
+        dataset="digits", train_size=480, validation_size=200, test_size=300, hidden=32, steps=12, epochs=6, batch=32,
         tolerances=(0.0, 0.01), tolerance=0.01, epsilons=(0.1, 0.02), thresholds=6, pieces=(4,), seeds=1,
     ),
     "laptop": Config(),
