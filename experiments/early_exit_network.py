@@ -128,7 +128,8 @@ def early_exit_trial(variant: str, config: Any, seed: int) -> dict[str, Any]:
 def _measured(network: Feedforward, train: Any, validation: Any, test: Any, config: Any) -> dict[str, Any]:
     """Policies fitted without the test samples, then what they do to those."""
     kept, (scores, target, operations) = running_scores(network, validation), _with_operations(network, test)
-    margins = [MarginCutoff(epsilon=share).fit(*running_scores(network, train)) for share in config.epsilons]
+    learned = running_scores(network, train)
+    margins = [MarginCutoff(epsilon=share).fit(*learned) for share in config.epsilons]
     fixed = [FixedExit(step=step) for step in range(1, config.steps + 1)]
     right = (scores.argmax(-1) == target).double()
     found: dict[str, Any] = {"accuracy": 100.0 * float(right[-1].mean()), "operations": float(operations[-1].mean())}

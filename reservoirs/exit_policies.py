@@ -176,7 +176,7 @@ def _temperature(accumulated: Tensor, target: Tensor) -> float:
     if not 0.0 < spread < math.inf:
         raise InvalidValue("fit: accumulated", f"a spread of {spread:g} over classes", "> 0 and finite")
     low, high = math.log(1e-6 / spread), math.log(1e6 / spread)
-    for _ in range(28):  # of 28 units of the logarithm, 1e-7 is left
+    for _ in range(22):  # of 28 units of the logarithm, 1e-5 is left
         middle = 0.5 * (low + high)
         expected = (functional.softmax(math.exp(middle) * accumulated, -1) * accumulated).sum(-1).mean()
         low, high = (low, middle) if float(expected - own) > 0.0 else (middle, high)
