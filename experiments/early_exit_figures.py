@@ -84,8 +84,9 @@ def _exits(record: Any) -> Figure:
             )
             said = f"mean {value:.1f}" if control == policy else f"one step for all: {value:.1f}"
             axis.annotate(
-                said, (value, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points",
-                va="top", fontsize="small",
+                said, (value, 0.97), xycoords=("data", "axes fraction"), textcoords="offset points",
+                xytext=(4 if control == policy else -4, 0), ha="left" if control == policy else "right", va="top",
+                fontsize="small",
             )  # fmt: skip
         axis.set(xlabel="step of the answer", title=SAID[policy])
         _plain(axis)
@@ -96,7 +97,7 @@ def _exits(record: Any) -> Figure:
 def _examples(record: Any) -> Figure:
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 3.6), layout="constrained", sharey=True)
+    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained", sharey=True)
     steps = np.arange(1, record.config["steps"] + 1)
     for k, (axis, said) in enumerate(zip(axes, ("answered soonest", "answered last"), strict=True)):
         confidence, answer = record["example/confidence"][k], record["example/answer"][k]
@@ -112,11 +113,12 @@ def _examples(record: Any) -> Figure:
                 )
         axis.axhline(float(record["example/threshold"]), color="0.4", linestyle="--", linewidth=0.8)
         axis.axvline(exit_step, color="0.4", linestyle=":", linewidth=0.8)
-        inset = axis.inset_axes((0.74, 0.06, 0.24, 0.42))
+        inset = axis.inset_axes((0.76, 1.03, 0.22, 0.3))  # above: within, it may hide the course
         inset.imshow(record["example/image"][k], cmap="gray_r")
         inset.set_xticks([])
         inset.set_yticks([])
-        axis.set(xlabel="step", ylim=(0.0, 1.08), title=f"{said}: a {label}, after {exit_step} steps")
+        axis.set(xlabel="step", ylim=(0.0, 1.08))
+        axis.set_title(f"{said}: a {label}, at step {exit_step}", loc="left", fontsize="medium")
         _plain(axis)
     axes[0].set_ylabel("calibrated confidence\n(green: right; number: new answer)")
     return figure
