@@ -84,9 +84,9 @@ def _exits(record: Any) -> Figure:
             )
             said = f"mean {value:.1f}" if control == policy else f"one step for all: {value:.1f}"
             axis.annotate(
-                said, (value, 0.97), xycoords=("data", "axes fraction"), textcoords="offset points",
-                xytext=(4 if control == policy else -4, 0), ha="left" if control == policy else "right", va="top",
-                fontsize="small",
+                said, (value, 0.97 if control == policy else 0.88), xycoords=("data", "axes fraction"),
+                textcoords="offset points", xytext=(4 if control == policy else -4, 0), fontsize="small", va="top",
+                ha="left" if control == policy else "right",
             )  # fmt: skip
         axis.set(xlabel="step of the answer", title=SAID[policy])
         _plain(axis)
@@ -97,9 +97,9 @@ def _exits(record: Any) -> Figure:
 def _examples(record: Any) -> Figure:
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained", sharey=True)
+    figure, axes = pyplot.subplots(1, 4, figsize=(12.0, 3.6), layout="constrained", width_ratios=[4, 1, 4, 1])
     steps = np.arange(1, record.config["steps"] + 1)
-    for k, (axis, said) in enumerate(zip(axes, ("answered soonest", "answered last"), strict=True)):
+    for k, (axis, said) in enumerate(zip(axes[::2], ("answered soonest", "answered last"), strict=True)):
         confidence, answer = record["example/confidence"][k], record["example/answer"][k]
         label, exit_step = int(record["example/label"][k]), int(record["example/steps"][k])
         axis.plot(steps, confidence, color="0.6", zorder=1)
@@ -113,10 +113,10 @@ def _examples(record: Any) -> Figure:
                 )
         axis.axhline(float(record["example/threshold"]), color="0.4", linestyle="--", linewidth=0.8)
         axis.axvline(exit_step, color="0.4", linestyle=":", linewidth=0.8)
-        inset = axis.inset_axes((0.76, 1.03, 0.22, 0.3))  # above: within, it may hide the course
-        inset.imshow(record["example/image"][k], cmap="gray_r")
-        inset.set_xticks([])
-        inset.set_yticks([])
+        shown = axes[2 * k + 1]
+        shown.imshow(record["example/image"][k], cmap="gray_r")
+        shown.set_xticks([])
+        shown.set_yticks([])
         axis.set(xlabel="step", ylim=(0.0, 1.08))
         axis.set_title(f"{said}: a {label}, at step {exit_step}", loc="left", fontsize="medium")
         _plain(axis)
