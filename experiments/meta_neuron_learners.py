@@ -31,7 +31,7 @@ from ..neurons import (
     setup_generator,
 )  # fmt: skip
 from ..plasticity import BPTT, Clip, SpikeTrains, Tempotron, chain
-from ..reservoirs import Feedforward, adam
+from ..reservoirs import Feedforward
 from .meta_neuron_tempotron import spikes_of_tempotrons
 from .stdp_classifier import STDPClassifier, predict, respond, suggest_gain, synaptic_operations, train
 from .trains import Trains
@@ -43,6 +43,7 @@ _INPUT = 300  # stream of the fixed input layer
 BIAS = -2.0  # of meta-neurons, which fire without input at 0
 ACTIVE = 0.1  # share of steps in which a neuron should fire before training
 GAINS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+OWN_SHARE = 0.15  # of a parameter's range: what the rate moves it by, where it moves a weight by one rate
 SHARPNESS = 10.0  # of the scores: rates, as shares of steps, times this
 TOGETHER = 256  # samples that are responded to at once
 
@@ -202,6 +203,19 @@ def _last_spikes(network: Feedforward, trains: Trains) -> tuple[torch.Tensor, li
     return torch.cat(outputs, 1), list(counts / len(number))
 
 
+def _optimisers(kind: str, rate: float) -> Any:
+    """Adam; a neuron's own parameter takes the rate times a share of the range in which it is looked for."""
+
+    def make(network: Any, epochs: int) -> list[torch.optim.Optimizer]:
+        groups = []
+        for name, values in network.named_parameters():
+            low, high = INTERNAL[kind][name.rpartition(".")[2]] if ".learned." in name else (0.0, 1.0 / OWN_SHARE)
+            groups.append({"params": [values], "lr": OWN_SHARE * rate * (high - low)})
+        return [torch.optim.Adam(groups, fused=True)]
+
+    return make
+
+
 def backprop(kind: str, learned: bool, setting: Setting, data: Trains, classes: int, config: Any, seed: int) -> Learnt:
     """Two layers of neurons, backpropagation through time with surrogates, rates of groups of the second against classes."""
     learn = tuple(INTERNAL[kind]) if learned else ()
@@ -212,7 +226,7 @@ def backprop(kind: str, learned: bool, setting: Setting, data: Trains, classes: 
     network = Feedforward(layers, GroupRates(classes=classes))
     fitted = whole_fit(
         network, chain(BPTT(), Clip(norm=1.0)), (x, target), epochs=config.epochs, batch=config.batch,
-        optimisers=adam(setting.rate), seed=seed,
+        optimisers=_optimisers(kind, setting.rate), seed=seed,
     )  # fmt: skip
     trained = fitted.network
     fan_out = {1: n_out, 3: 0}
@@ -291,7 +305,7 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
     x, target = _tensors(heard)
     fitted = whole_fit(
         network, chain(BPTT(), Clip(norm=1.0)), (x, target), epochs=config.tempotron_epochs, batch=config.batch,
-        optimisers=adam(setting.rate), seed=seed,
+        optimisers=_optimisers(kind, setting.rate), seed=seed,
     )  # fmt: skip
     trained = fitted.network
     spiking = Spiking(units, trained.layers[1].neuron(), dt=data.dt, seed=_seed(seed, 1)).eval()

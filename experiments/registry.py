@@ -35,6 +35,7 @@ EXPERIMENTS: dict[str, Any] = {
     "diehl-cook": "diehl_cook",
     "delays": "delays",
     "digits": "digits",
+    "early-exit": "early_exit",
     "izhikevich-2003": "izhikevich_2003",
     "lateral-circuit": "lateral_circuit",
     "meta-neurons": "meta_neurons",

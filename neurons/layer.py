@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .errors import InvalidValue
 
-__all__ = ["Layer", "as_input", "check_features", "check_gain", "check_sequence", "generator", "size"]
+__all__ = ["Layer", "as_input", "check_features", "check_gain", "check_sequence", "generator", "selected", "size"]
 
 
 class Layer(nn.Module):
@@ -37,6 +37,37 @@ class Layer(nn.Module):
 
     def advance(self, progress: float) -> None:
         """Move what follows a schedule to this share of the training, 0 to 1."""
+
+    def select(self, state: Any, samples: Tensor) -> Any:
+        """The state of these samples alone, a truth value for each: what the layer goes on from when the others are done.
+
+        Here for states whose tensors have the samples in dimension 0; a layer whose states have not says where they are.
+        """
+        return selected(state, samples)
+
+
+def selected(state: Any, samples: Tensor, axis: int = 0) -> Any:
+    """A state, of tensors in tuples, lists, dictionaries and NamedTuples to any depth, with some samples alone.
+
+    Parameters   samples   truth values (batch,): which are kept
+                 axis      the dimension of every tensor in which samples lie
+    Raises       InvalidValue for a tensor with another number of samples, and for what is neither a tensor nor a number
+    """
+    if isinstance(state, Tensor):
+        if state.ndim <= axis or state.shape[axis] != len(samples):
+            legal = f"{len(samples)} samples in dimension {axis}"
+            raise InvalidValue(
+                "state", f"a tensor of shape {tuple(state.shape)}", legal, "let the layer override `select`"
+            )
+        return state[(slice(None),) * axis + (samples,)]
+    if state is None or isinstance(state, bool | int | float | str):
+        return state
+    if isinstance(state, dict):
+        return {name: selected(part, samples, axis) for name, part in state.items()}
+    if isinstance(state, tuple | list):
+        parts = [selected(part, samples, axis) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    raise InvalidValue("state", type(state).__name__, "tensors, in tuples", "let the layer override `select`")
 
 
 def size(field: str, value: Any) -> int:

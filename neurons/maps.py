@@ -62,6 +62,9 @@ class Maps(Layer):
             raise InvalidValue("Maps.neurons", found, "a layer that gives as many features as it takes")
         return made.reshape(x.shape), state
 
+    def select(self, state: Any, samples: Tensor) -> Any:
+        return self.neurons.select(state, samples)
+
 
 class MaxPool(Layer):
     """The largest value of each square of pixels; rows and columns that fill no square are left out.

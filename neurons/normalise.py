@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .errors import InvalidValue
-from .layer import Layer, as_input, check_features, check_gain, check_sequence, size
+from .layer import Layer, as_input, check_features, check_gain, check_sequence, selected, size
 
 __all__ = ["BatchNorm", "Count", "Dropout", "Extend", "FixedNorm", "Flatten", "fixed_norms"]
 
@@ -153,3 +153,6 @@ class Count(Layer):
         total = as_input(x, torch.empty(0)).sum(0, keepdim=True)
         total = total if state is None else total + state
         return total, total.clone()
+
+    def select(self, state: Any, samples: Tensor) -> Any:
+        return selected(state, samples, axis=1)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .centralise import Centralise
     from .clip import Clip
     from .continual_backprop import ContinualBackprop
+    from .cosine import CosineToFinal
     from .counter_current import CounterCurrent, FeedbackStream, levels_of
     from .credit import Batch, Credit, CreditRule
     from .dale import Dale, dale_weights
@@ -73,7 +74,8 @@ if TYPE_CHECKING:
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
     "AdaptiveFeedback": "feedback", "BPTT": "backpropagation_through_time", "Batch": "credit",
     "Centralise": "centralise", "ClassMembership": "stream_loss", "Clip": "clip",
-    "ContinualBackprop": "continual_backprop", "CountCrossEntropy": "objective", "CounterCurrent": "counter_current",
+    "ContinualBackprop": "continual_backprop", "CosineToFinal": "cosine",
+    "CountCrossEntropy": "objective", "CounterCurrent": "counter_current",
     "Credit": "credit", "CreditRule": "credit", "Dale": "dale", "Delay": "delays", "DelayedDense": "delays",
     "DifferenceTarget": "difference_target", "DirectFeedback": "direct_feedback",
     "DirectRandomTarget": "direct_random_target", "EProp": "eprop", "EachStep": "activity_rows",
@@ -115,6 +117,7 @@ __all__ = [
     "ClassMembership",
     "Clip",
     "ContinualBackprop",
+    "CosineToFinal",
     "CountCrossEntropy",
     "CounterCurrent",
     "Covariance",

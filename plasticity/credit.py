@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor, nn
 
 __all__ = [
+    "AnytimeObjective",
     "Batch",
     "Credit",
     "CreditRule",
@@ -63,6 +64,18 @@ class StepwiseObjective(Objective, Protocol):
 
     def step_loss(self, output: Tensor, target: Tensor, t: int) -> Tensor:
         """The loss of the output (batch, n) at step t, a scalar."""
+        ...
+
+
+class AnytimeObjective(Objective, Protocol):
+    """An objective that can tell at every step what the answer would be if the sequence ended there."""
+
+    def so_far(self, outputs: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
+        """Scores at each step of all outputs up to it, (time, batch, n), and what the next piece goes on from.
+
+        The largest at step t is the largest of `scores(outputs[: t + 1])`. Floats of 64 bits, so that pieces round as the whole
+        does; tensors of the carry have the samples in dimension 0.
+        """
         ...
 
 

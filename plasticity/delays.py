@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..neurons.dense import initial_weight
 from ..neurons.errors import InvalidValue
-from ..neurons.layer import Layer, check_features, check_gain, generator, size
+from ..neurons.layer import Layer, check_features, check_gain, generator, selected, size
 from ..neurons.parameters import Parameters, parameter
 from .delay_kernels import gaussian_delays, integer_delays, interpolated_delays
 
@@ -188,6 +188,9 @@ class DelayedDense(Layer):
         else:
             made = integer_delays(x, weight, self.delay_steps(), self.max_delay, state)
         return made, self._remembered(x, state)
+
+    def select(self, state: Tensor | None, samples: Tensor) -> Any:
+        return selected(state, samples, axis=1)
 
     def _remembered(self, x: Tensor, state: Tensor | None) -> Tensor:
         if self.max_delay <= len(x):

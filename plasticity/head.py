@@ -22,7 +22,8 @@ class HeadCrossEntropy:
         loss(y, target) = inner.loss(y[..., first:last], target),   scores likewise: (batch, last - first)
 
     Everything counts from 0 within the head: class numbers in targets, and the scores' argmax, which is the answer. The error
-    of all other outputs is exactly 0. `step_loss` is there if `inner` has one. Rules that show the class itself to hidden layers
+    of all other outputs is exactly 0. `step_loss` and `so_far` are there if `inner` has
+    them. Rules that show the class itself to hidden layers
     (DirectRandomTarget, CounterCurrent) show its number within the head, which other heads have too.
 
     Parameters   first, last   the head's first output and the one past its last, 0 <= first < last
@@ -57,6 +58,13 @@ class HeadCrossEntropy:
         inner: Any = self.inner
         known: Callable[[Tensor, Tensor, int], Tensor] = inner.step_loss
         return lambda output, target, t: known(self._of_the_head(output), target, t)
+
+    @property
+    def so_far(self) -> Callable[..., tuple[Tensor, Any]]:
+        """The head's scores at each step, a function of (outputs, carry). Raises AttributeError if `inner` knows none."""
+        inner: Any = self.inner
+        known: Callable[..., tuple[Tensor, Any]] = inner.so_far
+        return lambda outputs, carry=None: known(self._of_the_head(outputs), carry)
 
     def _of_the_head(self, outputs: Tensor) -> Tensor:
         if outputs.shape[-1] < self.last:

@@ -35,6 +35,9 @@ class CountCrossEntropy:
     def scores(self, outputs: Tensor) -> Tensor:
         return outputs.sum(0)
 
+    def so_far(self, outputs: Tensor, carry: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return _sums(outputs, carry)
+
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(self.scores(outputs), class_numbers(target, *outputs.shape[1:]))
 
@@ -49,6 +52,11 @@ class MaxCrossEntropy:
 
     def scores(self, outputs: Tensor) -> Tensor:
         return outputs.amax(0)
+
+    def so_far(self, outputs: Tensor, carry: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        highest = outputs.double().cummax(0).values
+        highest = highest if carry is None else highest.maximum(carry)
+        return highest, highest[-1]
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(self.scores(outputs), class_numbers(target, *outputs.shape[1:]))
@@ -79,6 +87,21 @@ class MeanCrossEntropy:
         weights = outputs.new_tensor(later_weighs_more(len(outputs), self.tau_steps))
         return torch.tensordot(weights, outputs, 1)
 
+    def so_far(self, outputs: Tensor, carry: tuple[Tensor, int] | None = None) -> tuple[Tensor, tuple[Tensor, int]]:
+        before, steps = (None, 0) if carry is None else carry
+        count = 1.0 + steps + torch.arange(len(outputs), dtype=torch.float64, device=outputs.device)
+        if self.tau_steps is None:
+            sums, last = _sums(outputs, before)
+            return sums / count[:, None, None], (last, steps + len(outputs))
+        decay = math.exp(-1.0 / self.tau_steps)
+        apart = count[:, None] - count  # each step's weight falls with every step that comes after it
+        weights = torch.where(apart >= 0.0, decay**apart, 0.0)
+        sums = torch.tensordot(weights, outputs.double(), 1)
+        if before is not None:
+            sums = sums + (decay ** (count - steps))[:, None, None] * before
+        total = torch.expm1(-count / self.tau_steps) / math.expm1(-1.0 / self.tau_steps)
+        return sums / total[:, None, None], (sums[-1], steps + len(outputs))
+
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(self.scores(outputs), class_numbers(target, *outputs.shape[1:]))
 
@@ -93,6 +116,10 @@ class StepCrossEntropy:
 
     def scores(self, outputs: Tensor) -> Tensor:
         return functional.softmax(outputs, -1).mean(0)
+
+    def so_far(self, outputs: Tensor, carry: tuple[Tensor, int] | None = None) -> tuple[Tensor, tuple[Tensor, int]]:
+        """Logarithms of the mean probabilities."""
+        return _log_mean_probability(outputs, carry)
 
     def step_loss(self, output: Tensor, target: Tensor, t: int) -> Tensor:
         return functional.cross_entropy(output, target)
@@ -114,6 +141,10 @@ class SummedSoftmax:
 
     def scores(self, outputs: Tensor) -> Tensor:
         return functional.softmax(outputs, -1).sum(0)
+
+    def so_far(self, outputs: Tensor, carry: tuple[Tensor, int] | None = None) -> tuple[Tensor, tuple[Tensor, int]]:
+        """Logarithms of the mean probabilities, which rank as their sums do."""
+        return _log_mean_probability(outputs, carry)
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(self.scores(outputs), class_numbers(target, *outputs.shape[1:]))
@@ -161,6 +192,22 @@ class MeanSquaredError:
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         _check_target(outputs, target)
         return functional.mse_loss(outputs, target)
+
+
+def _sums(outputs: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Outputs summed up to each step, with what was summed before; and the last, for the next piece."""
+    sums = outputs.double().cumsum(0)
+    sums = sums if before is None else sums + before
+    return sums, sums[-1]
+
+
+def _log_mean_probability(outputs: Tensor, carry: tuple[Tensor, int] | None) -> tuple[Tensor, tuple[Tensor, int]]:
+    before, steps = (None, 0) if carry is None else carry
+    sums, last = _sums(functional.softmax(outputs, -1), before)
+    count = 1.0 + steps + torch.arange(len(outputs), dtype=torch.float64, device=outputs.device)
+    # a probability of 0 in 32 bits is one that cannot be told from a smaller one, not one that is minus infinity
+    mean = (sums / count[:, None, None]).clamp(min=torch.finfo(torch.float64).tiny)
+    return mean.log(), (last, steps + len(outputs))
 
 
 def _check_target(outputs: Tensor, target: Tensor) -> None:

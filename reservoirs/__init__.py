@@ -26,7 +26,10 @@ from .simulation import Simulation
 
 if TYPE_CHECKING:
     from .dsr import dsr_network
+    from .early_exit import EarlyExits, ExitPolicy, exit_early, running_scores
     from .event_copy import EventNetwork, event_network
+    from .exit_policies import ConfidenceExit, DynamicConfidence, FixedExit, MarginCutoff, MarginExit
+    from .latency import AccuracyLatency, ExitBounds, accuracy_latency, exit_bounds, exit_steps
     from .layered import Feedforward, feedforward
     from .multilayer import perceptron
     from .nir_graph import from_nir, to_nir
@@ -36,11 +39,16 @@ if TYPE_CHECKING:
     from .weights import load_network, save_network
 
 _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a script that only simulates should not pay
-    "Diverged": "training", "EventNetwork": "event_copy", "Feedforward": "layered", "Fitted": "training",
-    "History": "training", "Samples": "training", "adam": "optimisers", "dsr_network": "dsr", "evaluate": "training",
-    "event_network": "event_copy", "feedforward": "layered", "fit": "training", "from_nir": "nir_graph",
-    "from_snntorch": "snntorch_network", "load_network": "weights", "perceptron": "multilayer", "save_network": "weights",
-    "sgd": "optimisers", "to_nir": "nir_graph", "to_snntorch": "snntorch_network",
+    "AccuracyLatency": "latency", "ConfidenceExit": "exit_policies", "Diverged": "training",
+    "DynamicConfidence": "exit_policies", "EarlyExits": "early_exit", "EventNetwork": "event_copy",
+    "ExitBounds": "latency", "ExitPolicy": "early_exit", "Feedforward": "layered", "Fitted": "training",
+    "FixedExit": "exit_policies", "History": "training", "MarginCutoff": "exit_policies",
+    "MarginExit": "exit_policies", "Samples": "training", "accuracy_latency": "latency", "adam": "optimisers",
+    "dsr_network": "dsr", "evaluate": "training", "event_network": "event_copy", "exit_bounds": "latency",
+    "exit_early": "early_exit", "exit_steps": "latency", "feedforward": "layered", "fit": "training",
+    "from_nir": "nir_graph", "from_snntorch": "snntorch_network", "load_network": "weights",
+    "perceptron": "multilayer", "running_scores": "early_exit", "save_network": "weights", "sgd": "optimisers",
+    "to_nir": "nir_graph", "to_snntorch": "snntorch_network",
 }  # fmt: skip
 
 
@@ -51,19 +59,28 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "AccuracyLatency",
     "AllToAll",
+    "ConfidenceExit",
     "Connectivity",
     "Diverged",
     "Driven",
+    "DynamicConfidence",
+    "EarlyExits",
     "EventNetwork",
+    "ExitBounds",
+    "ExitPolicy",
     "Feedforward",
     "Fitted",
+    "FixedExit",
     "FixedInDegree",
     "FixedOutDegree",
     "FixedProbability",
     "FixedTotal",
     "History",
     "LiquidState",
+    "MarginCutoff",
+    "MarginExit",
     "Modulator",
     "Network",
     "OneToOne",
@@ -85,10 +102,14 @@ __all__ = [
     "Teaching",
     "Trace",
     "TraceData",
+    "accuracy_latency",
     "adam",
     "dsr_network",
     "evaluate",
     "event_network",
+    "exit_bounds",
+    "exit_early",
+    "exit_steps",
     "feedforward",
     "filtered_spikes",
     "fit",
@@ -97,6 +118,7 @@ __all__ = [
     "learn_online",
     "load_network",
     "perceptron",
+    "running_scores",
     "save_network",
     "sgd",
     "to_nir",

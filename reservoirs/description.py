@@ -30,6 +30,7 @@ from ..neurons.residual import Residual
 from ..neurons.source import Source
 from ..neurons.spiking import Membrane, Recurrent, Spiking
 from ..neurons.surrogate import Surrogate
+from ..plasticity.cosine import CosineToFinal
 from ..plasticity.delays import DelayedDense, LearnableDelay, RandomDelay, TwoTapDelay
 from ..plasticity.head import HeadCrossEntropy
 from ..plasticity.objective import (
@@ -73,7 +74,7 @@ _ARGUMENTS: dict[type[Layer], str] = {
 _LAYERS = {kind.__name__: kind for kind in _ARGUMENTS}
 _OTHERS = (
     Elu, Relu, Tanh, LearnableDelay, RandomDelay, TwoTapDelay,
-    CountCrossEntropy, HeadCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError,
+    CosineToFinal, CountCrossEntropy, HeadCrossEntropy, MaxCrossEntropy, MeanCrossEntropy, MeanSquaredError, SquaredError,
     StepCrossEntropy, SummedSoftmax, TempotronLoss,
 )  # fmt: skip
 

@@ -93,6 +93,10 @@ class Feedforward(nn.Module):
                 "layers with seeds of their own", "e.g. Spiking(64, neuron, seed=1)",
             )  # fmt: skip
 
+    def select(self, state: Sequence[Any], samples: Tensor) -> tuple[Any, ...]:
+        """The state of some samples alone, truth values (batch,), from which the network goes on with pieces of those."""
+        return tuple(layer.select(part, samples) for layer, part in zip(self.layers, state, strict=True))  # type: ignore[operator]
+
     def _check_length(self, x: Tensor) -> None:
         if not isinstance(x, Tensor) or not len(x):
             return  # the first layer says what is wrong

@@ -16,7 +16,7 @@ import synfire as sf
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["neurons", "plasticity", "reservoirs", "experiments"]  # each may import those before it
 # of plasticity: what a rule is, and its arithmetic; what a connection with delays is; no rule
-CONTRACT = {"contract", "credit", "delays", "head", "linear", "local", "objective", "tempotron_loss"}
+CONTRACT = {"contract", "cosine", "credit", "delays", "head", "linear", "local", "objective", "tempotron_loss"}
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py") if path.read_text().strip())
 MODULES = [path for path in SOURCES if path.stem not in ("__init__", "__main__")]
 
