@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .orthogonal_projection import OrthogonalProjection
     from .ottt import OTTT
     from .predictive_coding import PredictiveCoding
+    from .score_function import ScoreFunction
     from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
@@ -80,7 +81,7 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "MeanCrossEntropy": "objective", "MeanSquaredError": "objective", "Mirror": "mirror", "Modifier": "modifier",
     "NormalisedMembership": "stream_loss", "OTTT": "ottt", "OrthogonalProjection": "orthogonal_projection",
     "PredictiveCoding": "predictive_coding", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt",
+    "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt", "ScoreFunction": "score_function",
     "SignSymmetric": "sign_symmetric", "SpikingLateral": "lateral", "SquaredError": "objective",
     "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
     "TimeMean": "activity_rows", "TwoTapDelay": "delays", "WarmUp": "warm_up", "angle": "agreement",
@@ -157,6 +158,7 @@ __all__ = [
     "Reconstruction",
     "RecursiveLeastSquares",
     "RewardModulated",
+    "ScoreFunction",
     "SignSymmetric",
     "SoftBounds",
     "SpikingLateral",
