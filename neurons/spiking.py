@@ -204,12 +204,15 @@ class Spiking(NeuronLayer):
     def one_step(self, step: Any, state: Any, current: Tensor) -> tuple[Any, Tensor]:
         """One step of the schedule: (state, spikes), each (batch, n)."""
         state = step.integrate(state, current)
+        spiked = self.fired(step, state)
+        return step.reset(state, spiked.detach()), spiked
+
+    def fired(self, step: Any, state: Any) -> Tensor:
+        """Spikes (batch, n) of a state before reset, with the derivative that training takes: of a chance its own."""
         if isinstance(self._neuron, Stochastic) and bool((step.width > 0.0).any()):
             likely = step.probability(state)
-            spiked = (step.excess(state) >= 0.0).to(current.dtype) + (likely - likely.detach())
-        else:
-            spiked = spike(step.excess(state), self.surrogate, self.scale)
-        return step.reset(state, spiked.detach()), spiked
+            return (step.excess(state) >= 0.0).to(likely.dtype) + (likely - likely.detach())
+        return spike(step.excess(state), self.surrogate, self.scale)
 
 
 class Recurrent(Spiking):

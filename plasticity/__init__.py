@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .orthogonal_projection import OrthogonalProjection
     from .ottt import OTTT
     from .predictive_coding import PredictiveCoding
+    from .score_function import ScoreFunction
     from .sign_symmetric import SignSymmetric
     from .sltt import SLTT
     from .stream_loss import ClassMembership, NormalisedMembership, Reconstruction
@@ -88,7 +89,7 @@ _IN_TORCH = {  # loaded when first asked for: torch takes a second, which a scri
     "MeanCrossEntropy": "objective", "MeanSquaredError": "objective", "Mirror": "mirror", "Modifier": "modifier",
     "NormalisedMembership": "stream_loss", "OTTT": "ottt", "OrthogonalProjection": "orthogonal_projection",
     "PredictiveCoding": "predictive_coding", "RandomDelay": "delays", "RandomFeedback": "feedback",
-    "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt",
+    "Ranks": "gradient_projection_memory", "Reconstruction": "stream_loss", "SLTT": "sltt", "ScoreFunction": "score_function",
     "SignSymmetric": "sign_symmetric", "SpikingLateral": "lateral", "SquaredError": "objective",
     "StepCrossEntropy": "objective", "SummedSoftmax": "objective", "SymmetricFeedback": "feedback",
     "TempotronLoss": "tempotron_loss", "TimeMean": "activity_rows", "TwoTapDelay": "delays", "WarmUp": "warm_up",
@@ -169,6 +170,7 @@ __all__ = [
     "Reconstruction",
     "RecursiveLeastSquares",
     "RewardModulated",
+    "ScoreFunction",
     "SignSymmetric",
     "SoftBounds",
     "SpikeTrains",

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..neurons.spiking import Recurrent, Spiking, spike
+from ..neurons.spiking import Recurrent, Spiking
 
 __all__ = ["Eligibility", "Responses", "Window", "run_window"]
 
@@ -84,7 +84,7 @@ def _responses(layer: Spiking, step: Any, states: Any, spikes: Tensor, current: 
     with torch.enable_grad():
         leaves = {name: getattr(states, name).clone().requires_grad_() for name in names}
         state, current = states._replace(**leaves), current.clone().requires_grad_()
-        soft = spike(step.excess(state), layer.surrogate, layer.scale)
+        soft = layer.fired(step, state)
         firing = torch.stack(_by(soft, [leaves[name] for name in names]), 1)[1:]
         after = step.reset(state, spikes)
         if adaptation:

@@ -18,8 +18,10 @@ from synfire import (
     HodgkinHuxley,
     Izhikevich,
     Izhikevich2007,
+    MetaNeuron,
     Neuron,
     Poisson,
+    ProbabilisticLIF,
     SoftResetAdaptiveLIF,
     SoftResetLIF,
     SpikeList,
@@ -182,6 +184,36 @@ ROWS = [
         held=("t_refractory", "v_reset"),
     ),
     Row(
+        ProbabilisticLIF,
+        lambda rng: {
+            "tau_m": rng.uniform(1.0, 50.0, N), "r_m": rng.uniform(0.1, 10.0, N),
+            "v_rest": rng.uniform(-80.0, -55.0, N),
+            "v_reset": rng.uniform(-80.0, -55.0, N), "v_threshold": rng.uniform(-54.0, -40.0, N),
+            "t_refractory": rng.uniform(0.0, 5.0, N), "width": rng.uniform(0.0, 5.0, N) * (rng.random(N) < 0.8),
+            "keys": rng.integers(2**63, size=N),
+        },
+        lambda rng: (
+            rng.uniform(-90.0, -30.0, N), rng.integers(0, 4, N).astype(float), rng.integers(2**62, size=N),
+            rng.integers(-3, 50, N),
+        ),
+        lambda rng: rng.normal(0.0, 20.0, N),
+        order=0,
+        held=("t_refractory", "keys"),
+    ),
+    Row(
+        MetaNeuron,
+        lambda rng: {
+            "a": rng.uniform(-0.2, 0.5, N), "b": rng.uniform(-0.5, 0.5, N), "c": rng.uniform(-0.5, 0.4, N),
+            "d": rng.uniform(-0.2, 0.3, N), "v_threshold": rng.uniform(0.45, 0.9, N),
+            "width": rng.uniform(0.0, 0.2, N) * (rng.random(N) < 0.8), "keys": rng.integers(2**63, size=N),
+        },
+        lambda rng: (
+            rng.uniform(-9.0, 9.0, N), rng.uniform(-1.0, 1.0, N), rng.integers(2**62, size=N), rng.integers(-3, 50, N),
+        ),
+        lambda rng: rng.normal(0.0, 3.0, N),
+        exact=False,
+    ),
+    Row(
         Poisson,
         lambda rng: {"rate": rng.uniform(0.0, 2000.0, N)},
         lambda rng: (rng.uniform(-1.0, 1.0, N),),
@@ -240,8 +272,9 @@ def flat(results):
 
 
 def one(bundle, k):
-    """The scalar NamedTuple of neuron k."""
-    return type(bundle)(*(float(np.broadcast_to(np.asarray(x), (N,))[k]) for x in bundle))
+    """The scalar NamedTuple of neuron k; what counts (the numbers of samples and steps, keys) stays whole."""
+    values = zip(bundle._fields, (np.broadcast_to(np.asarray(x), (N,))[k] for x in bundle), strict=True)
+    return type(bundle)(*(int(x) if name in ("sample", "count", "key") else float(x) for name, x in values))
 
 
 @every_model
@@ -295,7 +328,9 @@ def test_numpy_keeps_shapes_and_float64(row):
     new, margin, after, received = all_methods(step, batch, np.stack([current] * 3), np.stack([jump] * 3), spiked)
     for result in (*new, margin, *after, *received):
         assert result.shape == (3, N)
-        assert result.dtype == np.float64
+    for result in (new, after, received):
+        assert [x.dtype for x in result] == [x.dtype for x in state]
+    assert margin.dtype == np.float64
     assert type(new) is type(after) is type(received) is type(state)
 
 
@@ -304,12 +339,14 @@ def test_numpy_keeps_shapes_and_float64(row):
 def test_torch_keeps_shapes_and_precision(row, dtype):
     _, state, current, jump, _ = drawn(row, 3)
     step = row.model().discretise(0.5)  # default parameters: plain numbers, which must not promote
-    batch = type(state)(*(torch.as_tensor(x, dtype=dtype).expand(2, N) for x in state))
+    batch = type(state)(*(torch.as_tensor(x, dtype=dtype if x.dtype.kind == "f" else None).expand(2, N) for x in state))
     current, jump = torch.as_tensor(current, dtype=dtype), torch.as_tensor(jump, dtype=dtype)
     new, margin, after, received = all_methods(step, batch, current.expand(2, N), jump.expand(2, N), batch[0] > 0)
     for result in (*new, margin, *received, *after):
-        assert result.dtype == dtype
         assert result.shape == (2, N)
+    for result in (new, received, after):
+        assert [x.dtype for x in result] == [x.dtype for x in batch]
+    assert batch[0].dtype == margin.dtype == dtype
 
 
 def surrogate(margin):
@@ -329,7 +366,7 @@ def test_gradients_are_finite_and_reach_current_and_every_parameter(row):
     }
     model = row.model(**learned)
     step, state = model.discretise(0.5), model.initial_state()
-    state = type(state)(*(torch.as_tensor(x, dtype=torch.float64).expand(N) for x in state))
+    state = type(state)(*(torch.as_tensor(x, dtype=None if type(x) is int else torch.float64).expand(N) for x in state))
     current = torch.tensor(rng.uniform(*row.firing, (100, N)), requires_grad=True)
     loss, count = torch.zeros(()), 0.0
     for t in range(100):

@@ -22,7 +22,7 @@ CLASSES = [
     sf.HardBounds, sf.SoftBounds, sf.PowerBounds,
     sf.ThreeFactor, sf.PredictionGated, sf.RecursiveLeastSquares, sf.ChannelwiseRecursiveLeastSquares,
     sf.SoftResetLIF, sf.SoftResetAdaptiveLIF, Surrogate, sf.ArcTan, sf.FastSigmoid, sf.Gaussian, sf.Sigmoid, sf.StraightThrough,
-    sf.Triangular, Delay, sf.LearnableDelay, sf.TwoTapDelay, sf.RandomDelay, sf.Tempotron,
+    sf.Triangular, Delay, sf.LearnableDelay, sf.TwoTapDelay, sf.RandomDelay, sf.Tempotron, sf.ProbabilisticLIF, sf.MetaNeuron,
 ]  # fmt: skip
 FIELDS = [(c, f) for c in CLASSES for f in dataclasses.fields(c) if "unit" in f.metadata]
 PER_NEURON = [(c, f) for c, f in FIELDS if f.type == "Value"]
@@ -76,7 +76,8 @@ def test_what_is_not_above_an_open_limit_is_refused(which, depth):
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from([w for w in FIELDS if w[1].metadata["at_least"] > -math.inf]), st.floats(-1e300, -1e-300))
 def test_what_is_below_a_closed_limit_is_refused(which, depth):
-    refused(which[0], which[1].name, which[1].metadata["at_least"] + depth)
+    limit = which[1].metadata["at_least"]
+    refused(which[0], which[1].name, min(limit + depth, math.nextafter(limit, -math.inf)))
 
 
 @settings(max_examples=40, deadline=None)
