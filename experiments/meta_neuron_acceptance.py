@@ -16,7 +16,7 @@ from .statistics import mean_interval
 __all__ = ["check", "firing_law", "plain_lempel_ziv"]
 
 _DRAWN = 302  # stream of trains that are drawn here
-POISSON = ("hard", "standard", "matched", "faint")
+POISSON = ("hard", "standard", "matched", "faint", "fast")
 DRAWS = 1_000_000
 BERNOULLI = {0.01: (0.095, 0.022), 0.02: (0.152, 0.024), 0.04: (0.252, 0.033), 0.05: (0.292, 0.034), 0.10: (0.482, 0.038),
              0.20: (0.748, 0.038)}  # fmt: skip
@@ -145,7 +145,7 @@ def _kernels(record: Any, seed: int) -> None:
         worst = max(worst, abs(ours.mean() - mean) / np.hypot(sd, ours.std(ddof=1)) * np.sqrt(60.0))
     claim = "8: means of Bernoulli trains are within 2 standard errors (of both samples) of the spec's table"
     record.check("8_bernoulli", claim, worst < 2.0, f"at most {worst:.2f}, of six")
-    one = SpikeTrains(offsets=[0, 1], times=[0.0], neurons=[0], n_in=1)
+    one = SpikeTrains.from_dense(np.ones((1, 1, 1), np.uint8), 1.0)
     rule = Tempotron()
     peak = rule.peaks(rule.init(1, 1, 0)._replace(weight=np.ones((1, 1))), one)[0][0, 0]
     said = f"{peak!r}; capacity: `synfire run tempotron-capacity`"

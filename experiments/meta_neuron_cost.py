@@ -30,7 +30,7 @@ def latency(neuron: str, calls: int, seed: int) -> NDArray[np.float64]:
     config: Any = SimpleNamespace(train_size=100, validation_size=10, test_size=50, epochs=1, batch=50)
     given = sets("standard", config, seed)
     with one_torch_thread():
-        learnt = backprop(neuron, False, Setting(NEURONS, 0.01, {}), given.train, given.classes, config, seed)
+        learnt = backprop(neuron, False, Setting(NEURONS, 0.01), given.train, given.classes, config, seed)
         readout = NearestMean().fit(complexity(learnt.respond(given.train).spikes), given.train.target)
         singles = [torch.from_numpy(given.test.spikes[:, [k]]).float() for k in range(given.test.spikes.shape[1])]
         taken = np.empty(calls)

@@ -32,19 +32,18 @@ from ..neurons import (
 )  # fmt: skip
 from ..plasticity import BPTT, Clip, SpikeTrains, Tempotron, chain
 from ..reservoirs import Feedforward
-from .meta_neuron_tempotron import spikes_of_tempotrons
-from .stdp_classifier import STDPClassifier, predict, respond, suggest_gain, synaptic_operations, train
+from .stdp_classifier import STDPClassifier, predict, predict_nearest, respond, suggest_gain, synaptic_operations, train
 from .trains import Trains
 from .whole_fit import whole_fit
 
 __all__ = ["INTERNAL", "LEARNERS", "NEURONS", "Learnt", "Response", "Setting", "network_of"]
 
-_INPUT = 300  # stream of the fixed input layer
+_INPUT, _OWN = 300, 303  # streams: of the fixed input layer; of parameters that are drawn
 BIAS = -2.0  # of meta-neurons, which fire without input at 0
 ACTIVE = 0.1  # share of steps in which a neuron should fire before training
 GAINS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-OWN_SHARE = 0.15  # of a parameter's range: what the rate moves it by, where it moves a weight by one rate
 SHARPNESS = 10.0  # of the scores: rates, as shares of steps, times this
+LENGTH = 256  # steps of a train that count as one epoch
 TOGETHER = 256  # samples that are responded to at once
 
 Spikes = NDArray[np.uint8]
@@ -66,21 +65,29 @@ INTERNAL = {
 
 
 class Setting(NamedTuple):
-    """What a search chooses: neurons of a layer, the rule's rate, and values of the neurons' own parameters (none: theirs)."""
+    """What a search chooses.
+
+    hidden   neurons of a layer
+    rate     of the rule
+    share    of the range of a neuron's own parameter: what learning moves it by where it moves a weight by one rate
+    own      (low, high) between which each neuron's own parameters are drawn; none: the model's
+    """
 
     hidden: int
     rate: float
-    own: dict[str, float]
+    share: float = 0.0
+    own: dict[str, tuple[float, float]] = {}  # noqa: RUF012 - of a NamedTuple, never written to
 
 
 class Response(NamedTuple):
     """answers (sample,); spikes of the last neurons (time, sample, neuron); operations: synaptic, a sample; updates: of
-    neurons, a sample."""
+    neurons, a sample; labelled (sample,): answers of labelled groups of neurons, where a learner has them."""
 
     answers: NDArray[np.int64]
     spikes: Spikes
     operations: float
     updates: float
+    labelled: NDArray[np.int64] | None = None
 
 
 class Learnt(NamedTuple):
@@ -155,10 +162,10 @@ def _bias(kind: str) -> float:
     return BIAS if kind == "meta" else 0.0
 
 
-def network_of(kind: str, own: dict[str, float], learn: tuple[str, ...], sizes: tuple[int, ...], dt: float, seed: int) -> Any:
+def network_of(kind: str, learn: tuple[str, ...], sizes: tuple[int, ...], dt: float, seed: int) -> Any:
     """Connections and spiking neurons for each size after the first."""
     layers: list[Any] = []
-    neuron = NEURONS[kind](**own)
+    neuron = NEURONS[kind]()
     for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         layers += [
             connected(kind, neuron, n_in, n_out, dt, _seed(seed, k)),
@@ -203,14 +210,22 @@ def _last_spikes(network: Feedforward, trains: Trains) -> tuple[torch.Tensor, li
     return torch.cat(outputs, 1), list(counts / len(number))
 
 
-def _optimisers(kind: str, rate: float) -> Any:
+def epochs_for(data: Trains, epochs: int) -> int:
+    """So many epochs of trains of at most 256 steps; of longer ones fewer, for as many steps of time."""
+    return max(1, round(epochs * min(1.0, LENGTH / len(data.spikes))))
+
+
+def _optimisers(kind: str, setting: Setting) -> Any:
     """Adam; a neuron's own parameter takes the rate times a share of the range in which it is looked for."""
 
     def make(network: Any, epochs: int) -> list[torch.optim.Optimizer]:
         groups = []
         for name, values in network.named_parameters():
-            low, high = INTERNAL[kind][name.rpartition(".")[2]] if ".learned." in name else (0.0, 1.0 / OWN_SHARE)
-            groups.append({"params": [values], "lr": OWN_SHARE * rate * (high - low)})
+            moves = 1.0
+            if ".learned." in name:
+                low, high = INTERNAL[kind][name.rpartition(".")[2]]
+                moves = setting.share * (high - low)
+            groups.append({"params": [values], "lr": moves * setting.rate})
         return [torch.optim.Adam(groups, fused=True)]
 
     return make
@@ -222,11 +237,11 @@ def backprop(kind: str, learned: bool, setting: Setting, data: Trains, classes: 
     x, target = _tensors(data)
     n_out = max(setting.hidden // classes, 1) * classes
     sizes = (x.shape[2], setting.hidden, n_out)
-    layers = _calibrated(network_of(kind, setting.own, learn, sizes, data.dt, seed), x[:, :64])
+    layers = _calibrated(network_of(kind, learn, sizes, data.dt, seed), x[:, :64])
     network = Feedforward(layers, GroupRates(classes=classes))
     fitted = whole_fit(
-        network, chain(BPTT(), Clip(norm=1.0)), (x, target), epochs=config.epochs, batch=config.batch,
-        optimisers=_optimisers(kind, setting.rate), seed=seed,
+        network, chain(BPTT(), Clip(norm=1.0)), (x, target), epochs=epochs_for(data, config.epochs), batch=config.batch,
+        optimisers=_optimisers(kind, setting), seed=seed,
     )  # fmt: skip
     trained = fitted.network
     fan_out = {1: n_out, 3: 0}
@@ -264,13 +279,15 @@ def _heard(kind: str, trains: Trains, seed: int, channels: int) -> Trains:
 
 
 def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int, config: Any, seed: int) -> Learnt:
-    """A layer with STDP, labelled by what its neurons respond to. Own parameters are as the search has set them."""
+    """A layer with STDP; the class whose mean responses are nearest answers. Own parameters are drawn as the search has it."""
     heard = _heard(kind, data, seed, config.channels)
-    reach = 20.0 if kind != "meta" else 1.0  # current that leads from rest to threshold within a step
+    draw = setup_generator(seed, _OWN)
+    own = {name: draw.uniform(low, high, setting.hidden) for name, (low, high) in setting.own.items()}
+    reach = 1.0 / felt(NEURONS[kind](), data.dt)
     classifier = STDPClassifier(
-        neuron=NEURONS[kind](**setting.own), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
+        neuron=NEURONS[kind](**own), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
         inhibition=0.5 * (0.5 if kind == "meta" else 1.0), bias=_bias(kind),
-        adaptation=0.05 * reach / 20.0, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
+        adaptation=0.05 * reach, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
     )  # fmt: skip
     classifier = dataclasses.replace(classifier, gain=suggest_gain(classifier, heard.spikes[:, :64]))
     trained = train(classifier, heard.spikes, heard.target)
@@ -279,9 +296,10 @@ def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int,
         shown = _heard(kind, trains, seed, config.channels)
         spikes = respond(trained, shown.spikes)
         operations = float(np.mean(synaptic_operations(trained, shown.spikes, spikes)))
-        return Response(predict(trained, spikes), spikes, operations, float(len(spikes) * setting.hidden))
+        updates = float(len(spikes) * setting.hidden)
+        return Response(predict_nearest(trained, spikes), spikes, operations, updates, predict(trained, spikes))
 
-    return Learnt(respond_to, {name: np.array([value]) for name, value in setting.own.items()})
+    return Learnt(respond_to, own)
 
 
 def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes: int, config: Any, seed: int) -> Learnt:
@@ -293,10 +311,10 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
     copies = max(setting.hidden // classes, 1)
     units = copies * classes
     if kind == "lif":
-        rule = Tempotron(rate=setting.rate, internal_rate=0.1 * setting.rate if learned else 0.0)
-        return _classical(rule, heard, classes, copies, kind, config, seed)
+        rule = Tempotron(rate=setting.rate, internal_rate=setting.share * setting.rate if learned else 0.0)
+        return _classical(rule, heard, classes, copies, config, seed)
     learn = tuple(name for name in INTERNAL[kind] if name != "width") if learned else ()
-    neuron = NEURONS[kind](**setting.own)
+    neuron: Any = NEURONS[kind]()
     connections = connected(kind, neuron, heard.spikes.shape[2], units, data.dt, _seed(seed, 0))
     network = Feedforward(
         [connections, Membrane(units, neuron, dt=data.dt, learn=learn, seed=_seed(seed, 1))],
@@ -304,8 +322,8 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
     )
     x, target = _tensors(heard)
     fitted = whole_fit(
-        network, chain(BPTT(), Clip(norm=1.0)), (x, target), epochs=config.tempotron_epochs, batch=config.batch,
-        optimisers=_optimisers(kind, setting.rate), seed=seed,
+        network, chain(BPTT(), Clip(norm=1.0)), (x, target), epochs=epochs_for(data, config.tempotron_epochs), batch=config.batch,
+        optimisers=_optimisers(kind, setting), seed=seed,
     )  # fmt: skip
     trained = fitted.network
     spiking = Spiking(units, trained.layers[1].neuron(), dt=data.dt, seed=_seed(seed, 1)).eval()
@@ -326,7 +344,7 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
     return Learnt(respond_to, own)
 
 
-def _classical(rule: Tempotron, data: Trains, classes: int, copies: int, kind: str, config: Any, seed: int) -> Learnt:
+def _classical(rule: Tempotron, data: Trains, classes: int, copies: int, config: Any, seed: int) -> Learnt:
     trains = SpikeTrains.from_dense(data.spikes, dt=data.dt)
     states = [rule.init(data.spikes.shape[2], classes, _seed(seed, k)) for k in range(copies)]
     states = [
@@ -337,11 +355,11 @@ def _classical(rule: Tempotron, data: Trains, classes: int, copies: int, kind: s
     own = {"tau": np.exp(whole.log_tau), "tau_s": np.exp(whole.log_tau_s), "v_threshold": whole.v_threshold}
 
     def respond_to(given: Trains) -> Response:
-        shown = _heard(kind, given, seed, config.channels)
+        shown = _heard("lif", given, seed, config.channels)
         events = SpikeTrains.from_dense(shown.spikes, dt=shown.dt)
         margins = rule.peaks(whole, events)[0] - whole.v_threshold
         answers = margins.reshape(len(margins), copies, classes).mean(1).argmax(1)
-        spikes = spikes_of_tempotrons(shown.spikes, whole.weight, own["tau"], own["tau_s"], own["v_threshold"], shown.dt)
+        spikes = rule.spikes(whole, shown.spikes, shown.dt)
         units = copies * classes
         operations = float(shown.spikes.sum() / shown.spikes.shape[1] * units)
         return Response(answers, spikes, operations, float(len(shown.spikes) * units))

@@ -51,10 +51,14 @@ def write(record: Any, found: dict[Cell, list[dict[str, Any]]], bare: dict[str, 
     for cell, trials in found.items():
         for readout, note in READOUTS.items():
             record.metric(f"accuracy_{readout}.{cell.name}", _each(trials, f"accuracy/{readout}"), note=note, unit="%")
+        if "accuracy/labelled" in trials[0]:
+            note = "labelled groups' mean counts; silence and ties are wrong"
+            record.metric(f"accuracy_labelled.{cell.name}", _each(trials, "accuracy/labelled"), note=note, unit="%")
         record.metric(f"rate.{cell.name}", _each(trials, "rate"), note="spikes a step of the last neurons")
         setting = chosen[cell]
-        own = "".join(f", {name} {value:.3g}" for name, value in setting.own.items())
-        record.metric(f"rate_chosen.{cell.name}", setting.rate, note=f"{setting.hidden} neurons a layer{own}")
+        own = "".join(f", {name} {low:.3g} to {high:.3g}" for name, (low, high) in setting.own.items())
+        share = f", share {setting.share:g}" if setting.share else ""
+        record.metric(f"rate_chosen.{cell.name}", setting.rate, note=f"{setting.hidden} neurons a layer{share}{own}")
         for name in ("operations", "updates", "energy"):
             said = {"operations": "synaptic", "updates": "of neurons", "energy": "microjoules, proxy"}[name]
             record.cost(f"{name}.{cell.name}", _each(trials, name), f"{said}, a sample")

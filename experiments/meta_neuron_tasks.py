@@ -58,5 +58,5 @@ def sets(task: str, config: Any, seed: int) -> Sets:
     sizes = (config.train_size, config.validation_size, config.test_size)
     whole = source.draw(-(-sum(sizes) // source.classes), seed)
     ends = np.cumsum(sizes)
-    parts = (take(whole, np.arange(end - size, end)) for end, size in zip(ends, sizes, strict=True))
-    return Sets(*parts, source)
+    train, validation, test = (take(whole, np.arange(end - size, end)) for end, size in zip(ends, sizes, strict=True))
+    return Sets(train, validation, test, source)

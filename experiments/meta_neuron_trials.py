@@ -21,7 +21,6 @@ __all__ = ["READOUTS", "Cell", "baseline_trial", "cells", "settings", "trial"]
 
 _SEARCH = 301  # stream of what a search without gradients draws
 READOUTS = {"plain": "the learner's own", "lzc": "mean complexity, cut or nearest mean", "lzc_lda": "LDA of complexities"}
-DRAWN_IN_LOGS = ("tau_m",)
 PICOJOULE = {"operation": 0.9, "update": 4.6}
 """Of an accumulation and a multiply-accumulate in 45 nm, pJ: Horowitz 2014, doi:10.1109/ISSCC.2014.6757323. A proxy."""
 
@@ -53,23 +52,27 @@ def cells(config: Any) -> list[Cell]:
 def settings(cell: Cell, config: Any) -> list[Setting]:
     """What is tried for a cell: as many settings for fixed as for learned parameters, with the same sizes and rates.
 
-    Where a rule has no gradient of a neuron's own parameters, learning them is to search for them: each setting then has
-    values of them too, a Latin hypercube over their ranges.
+    Parameters that a gradient moves take `own_shares` in turn. Where a rule has no gradient of them (STDP), to learn them is
+    to search for the range from which each neuron draws its own: a Latin hypercube over centres and widths of ranges.
     """
     grid = list(itertools.product(config.hidden, getattr(config, f"{cell.rule}_rates")))
-    if not (cell.learned and cell.rule == "stdp"):
-        return [Setting(hidden, rate, {}) for hidden, rate in grid]
+    if not cell.learned:
+        return [Setting(hidden, rate) for hidden, rate in grid]
+    if cell.rule != "stdp":
+        shares = itertools.cycle(config.own_shares)
+        return [Setting(hidden, rate, share) for (hidden, rate), share in zip(grid, shares, strict=False)]
     from scipy.stats import qmc  # 0.3 s
 
     ranges = INTERNAL[cell.neuron]
-    draw = qmc.LatinHypercube(len(ranges), rng=setup_generator(config.seed, _SEARCH)).random(len(grid))
+    draw = qmc.LatinHypercube(2 * len(ranges), rng=setup_generator(config.seed, _SEARCH)).random(len(grid))
     made = []
     for (hidden, rate), point in zip(grid, draw, strict=True):
         own = {}
-        for (name, (low, high)), share in zip(ranges.items(), point, strict=True):
-            logs = name in DRAWN_IN_LOGS
-            own[name] = float(low * (high / low) ** share if logs else low + (high - low) * share)
-        made.append(Setting(hidden, rate, own))
+        for (name, (low, high)), centre, width in zip(ranges.items(), point[::2], point[1::2], strict=True):
+            half = 0.5 * width * (high - low)
+            middle = low + half + centre * (high - low - 2.0 * half)
+            own[name] = (middle - half, middle + half)
+        made.append(Setting(hidden, rate, 0.0, own))
     return made
 
 
@@ -99,6 +102,8 @@ def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) ->
         "lzc": NearestMean().fit(features, given.train.target).predict(test_features),
         "lzc_lda": LinearDiscriminant().fit(features, given.train.target).predict(test_features),
     }
+    if tested.labelled is not None:
+        answers["labelled"] = tested.labelled
     energy = 1e-6 * (PICOJOULE["operation"] * tested.operations + PICOJOULE["update"] * tested.updates)
     return {
         **{f"accuracy/{name}": np.array(100.0 * accuracy(made, given.test.target)) for name, made in answers.items()},

@@ -27,6 +27,7 @@ from ..neurons import (
     Pulse,
     Source,
     SpikeList,
+    Stochastic,
     Synapse,
     check_seed,
     parameter,
@@ -307,6 +308,8 @@ class _Learning:
 def _drawn(classifier: STDPClassifier, channels: int) -> tuple[Neuron, Floats]:
     """The model with its distributions drawn, and initial weights (channels, n)."""
     neuron = classifier.neuron.sample(classifier.n, setup_generator(classifier.seed, _NEURONS))
+    if isinstance(neuron, Stochastic):
+        neuron = neuron.keyed(classifier.n, classifier.seed, _NEURONS)
     weights = setup_generator(classifier.seed, _WEIGHTS).uniform(_LOW, _HIGH, (channels, classifier.n))
     return neuron, weights
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import Current, Delta, Neuron, SpikeList, Synapse, SynfireError
+from ..neurons import Current, Delta, Neuron, SpikeList, Stochastic, Synapse, SynfireError
 from ..reservoirs import Network, Pairs
 
 __all__ = ["Layer", "count_spikes", "refuse_divergence", "respond_in_copies"]
@@ -87,7 +87,11 @@ def _runs(layer: Layer, spikes: NDArray[np.uint8], threads: int) -> Iterator[tup
         shown = spikes[:, first : first + together]
         step, channel = np.nonzero(shown.reshape(time, -1))
         played = {source: SpikeList(times=step * layer.dt, neurons=channel)}
-        running = simulation.start(inputs=played, spikes_of=frozenset([group]))
+        state = simulation.initial_state()
+        if isinstance(layer.neuron, Stochastic):  # what it draws belongs to the sample, not to the copy that it is shown to
+            numbers = first + np.arange(together)
+            state[f"{simulation.groups[group].name}.sample"][:] = np.repeat(numbers, layer.weights.shape[-1])
+        running = simulation.start(state, inputs=played, spikes_of=frozenset([group]))
         yield first, running, _pieces(running, time, group, shown.shape[1] * layer.weights.shape[-1])
 
 

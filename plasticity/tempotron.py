@@ -13,6 +13,7 @@ from ..neurons import InvalidValue, Parameters, check_seed, parameter, setup_gen
 from ..neurons.kernel import kernel
 from . import tempotron_kernels as kernels
 from .spike_trains import SpikeTrains
+from .tempotron_reset import run
 
 __all__ = ["Tempotron", "TempotronState"]
 
@@ -107,6 +108,23 @@ class Tempotron(Parameters):
             *_events(trains), weight, np.exp(state.log_tau), np.exp(state.log_tau_s), state.v_threshold, crossing
         )
         return crossing
+
+    def spikes(self, state: TempotronState, spiked: ArrayLike, dt: float) -> NDArray[np.uint8]:
+        """(time, samples, n_out) of 0 and 1: spikes of units that go on after each, their potential at 0 again.
+
+        Parameters   spiked   0 or 1, (time, samples, n_in), as `SpikeTrains.from_dense` takes it
+                     dt       ms; the threshold is tested at the end of a step, which hears what came before it
+
+        To be read as a whole train; learning, `peaks` and `answers` know no reset.
+        """
+        given = np.ascontiguousarray(spiked, np.uint8)
+        _weights(state, SpikeTrains.from_dense(given, dt))
+        tau, tau_s = np.exp(state.log_tau), np.exp(state.log_tau_s)
+        v_0 = np.array([kernels.normalisation(*each) for each in zip(tau, tau_s, strict=True)])
+        fired = np.zeros((*given.shape[:2], len(tau)), np.uint8)
+        weight = np.ascontiguousarray(state.weight)
+        kernel(run)(given, weight, np.exp(-dt / tau), np.exp(-dt / tau_s), v_0, state.v_threshold, fired)
+        return fired
 
     def answers(self, state: TempotronState, trains: SpikeTrains) -> NDArray[np.int64]:
         """(samples,): the class that each sample is taken for."""
