@@ -78,9 +78,8 @@ def _noisy(margin, width, key, sample, count):  # type: ignore[no-untyped-def]
 
 def _noise_of(key: Any, sample: Any, count: Any) -> NDArray[np.float64]:
     made = np.empty(count.shape)
-    kernel(_fill)(
-        *(np.ascontiguousarray(each, np.int64).reshape(-1) for each in (key, sample, count)), made.reshape(-1)
-    )
+    whole = (np.array(each, np.int64, order="C").reshape(-1) for each in (key, sample, count))
+    kernel(_fill)(*whole, made.reshape(-1))
     return made
 
 

@@ -284,5 +284,5 @@ class Membrane(NeuronLayer):
 
 def _as_tensor(value: Any, like: Tensor) -> Tensor:
     """Of like's type and device; keys and other whole numbers stay whole."""
-    value = torch.as_tensor(value)
+    value = torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None)  # no rounding on the way
     return value.to(dtype=like.dtype if value.is_floating_point() else value.dtype, device=like.device)

@@ -49,7 +49,8 @@ class EProp:
     Source       Bellec et al. 2020, doi:10.1038/s41467-020-17236-y, with its published program
     Deviations   a mean of step losses where the source has a sum; rates in Hz, where its program has kHz (its penalty 300 is
                  3e-4 here); a reset to a fixed value ends a vector, where the source's reset by subtraction does not; several
-                 hidden layers, each with its own B, are ours. The loss that is returned is without the rate penalty
+                 hidden layers, each with its own B, are ours. The loss that is returned is without the rate penalty.
+                 Neurons that fire by chance have the derivative of their probability for the surrogate's
     """
 
     feedback: Feedback = dataclasses.field(default_factory=SymmetricFeedback)

@@ -86,9 +86,8 @@ def _fired(layer: Spiking, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _losses(network: LayeredNetwork, outputs: Tensor, target: Tensor) -> Tensor:
     """Of each sample, (batch,)."""
-    targets = target.split(1) if target.ndim == 1 else target.split(1, dim=1)
-    pairs = zip(outputs.split(1, dim=1), targets, strict=True)
-    return torch.stack([network.objective.loss(output, own) for output, own in pairs])
+    own = [target[k : k + 1] if target.ndim == 1 else target[:, k : k + 1] for k in range(outputs.shape[1])]
+    return torch.stack([network.objective.loss(outputs[:, k : k + 1], each) for k, each in enumerate(own)])
 
 
 def _check(network: LayeredNetwork) -> None:

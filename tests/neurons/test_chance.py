@@ -73,6 +73,10 @@ def test_neighbouring_keys_samples_and_steps_share_nothing():
     assert len(set(made)) == 27
 
 
+def test_a_layer_of_one_neuron_is_made_without_a_warning():
+    assert sf.Spiking(1, sf.MetaNeuron()).scale == 0.5
+
+
 def test_no_noise_before_the_first_step():
     assert logistic_noise(7, 3, np.array([-2, 0])).tolist() == [0.0, 0.0]
 
@@ -98,12 +102,18 @@ def test_a_samples_spikes_do_not_depend_on_its_batch_or_place():
 
 
 def test_evaluation_does_not_depend_on_the_size_of_a_batch():
-    layers = [sf.Dense(6, 20, gain=40.0, seed=1), sf.Spiking(20, sf.ProbabilisticLIF(), seed=1), sf.Dense(20, 3, seed=2)]
+    layers = [
+        sf.Dense(6, 20, gain=40.0, seed=1),
+        sf.Spiking(20, sf.ProbabilisticLIF(), seed=1),
+        sf.Dense(20, 3, seed=2),
+    ]
     network = sf.Feedforward(layers)
     x, target = torch.ones(20, 30, 6), torch.arange(30) % 3
     whole = sf.evaluate(network, (x, target), batch=30)
     for batch in (1, 7):
-        assert sf.evaluate(network, (x, target), batch=batch) == pytest.approx(whole, rel=1e-5)  # sums of float32 losses
+        assert sf.evaluate(network, (x, target), batch=batch) == pytest.approx(
+            whole, rel=1e-5
+        )  # sums of float32 losses
 
 
 def test_training_draws_anew_in_each_pass_and_evaluation_does_not():

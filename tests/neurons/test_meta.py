@@ -38,7 +38,7 @@ def by_hand(currents, a, b, c, d, v_threshold=0.5):
         s = v >= v_threshold
         spikes.append(s)
         potentials.append(v)
-    return spikes, potentials, u
+    return spikes, potentials, u + d if s else u
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -89,14 +89,14 @@ def test_without_noise_it_is_the_leaky_neuron_spike_for_spike(width, t_refractor
 def test_straight_through_gradient_is_that_of_the_probability():
     """One step from rest: ds/dI = p (1 - p) / width dv/dI, and the width's own, - p (1 - p) margin / width²."""
     x = drive(sf.ProbabilisticLIF, (1, 1, 40)).requires_grad_()
-    neuron = sf.ProbabilisticLIF(v_rest=-55.0, v_reset=-60.0, width=1.3)
+    neuron = sf.ProbabilisticLIF(v_rest=-55.0, v_reset=-60.0, width=1.25)
     layer = sf.Spiking(40, neuron, learn=["width"]).double()
     layer(x)[0].sum().backward()
     decay = math.exp(-1.0 / 20.0)
     margin = (1.0 - decay) * x.detach() - 5.0
-    p = torch.sigmoid(margin / 1.3)
-    torch.testing.assert_close(x.grad, p * (1 - p) / 1.3 * (1 - decay), rtol=1e-9, atol=1e-15)
-    expected = (-p * (1 - p) * margin / 1.3**2)[0, 0]
+    p = torch.sigmoid(margin / 1.25)
+    torch.testing.assert_close(x.grad, p * (1 - p) / 1.25 * (1 - decay), rtol=1e-9, atol=1e-15)
+    expected = (-p * (1 - p) * margin / 1.25**2)[0, 0]
     torch.testing.assert_close(layer.learned["width"].grad, expected, rtol=1e-9, atol=1e-15)
 
 
@@ -105,7 +105,7 @@ def network(model, *, learn=(), width=None, seed=1):
     layers = [
         sf.Dense(8, 20, gain=1.0 if model is sf.MetaNeuron else 60.0, seed=seed),
         sf.Spiking(20, model(**noise), learn=learn, seed=seed),
-        sf.Dense(20, 15, gain=2.0 if model is sf.MetaNeuron else 60.0, seed=seed + 1),
+        sf.Dense(20, 15, gain=2.0 if model is sf.MetaNeuron else 300.0, seed=seed + 1),
         sf.Spiking(15, model(**noise), learn=learn, seed=seed + 1), sf.Dense(15, 3, seed=seed + 2),
         sf.Membrane(3, sf.LIF(v_rest=0.0, v_reset=-1.0, v_threshold=1.0)),
     ]  # fmt: skip
@@ -123,9 +123,8 @@ def test_learned_constants_at_the_same_values_change_nothing(model, width):
     fixed, learned = network(model, width=width), network(model, width=width, learn=LEARN[model])
     outputs = [each(X, samples=range(6))[0] for each in (fixed, learned)]
     assert torch.equal(*outputs)
-    assert len({tuple(map(float, output.detach().flatten())) for output in outputs}) == 1
     losses = [each.objective.loss(output, TARGET) for each, output in zip((fixed, learned), outputs, strict=True)]
-    assert float(losses[0]) == float(losses[1])
+    assert torch.equal(*losses)
 
 
 def smooth_loss(values, x, target):
@@ -233,7 +232,9 @@ def test_eprop_is_bptt_where_it_is_for_other_neurons(model):
         torch.testing.assert_close(found[0][name], expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("rule", [sf.SLTT(), sf.EProp(), sf.OTTT()], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "rule", [sf.SLTT(), sf.EProp(feedback=sf.RandomFeedback(seed=1)), sf.OTTT()], ids=lambda r: type(r).__name__
+)
 @every_model
 def test_rules_forward_in_time_take_what_they_can(rule, model):
     """`OTTT` needs a leak, which a meta-neuron of second order does not have."""
