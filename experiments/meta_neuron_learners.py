@@ -58,7 +58,7 @@ NEURONS: dict[str, Callable[..., Neuron]] = {
 }
 INTERNAL = {
     "lif": {"tau_m": (5.0, 80.0), "v_threshold": (0.5, 2.0)},
-    "meta": {"a": (-0.02, 0.1), "b": (0.0, 0.4), "c": (-0.2, 0.2), "d": (0.0, 0.16), "width": (0.02, 0.12)},
+    "meta": {"a": (0.005, 0.1), "b": (0.0, 0.4), "c": (-0.2, 0.2), "d": (0.0, 0.16), "width": (0.02, 0.12)},
     "escape_lif": {"tau_m": (5.0, 80.0), "v_threshold": (0.5, 2.0), "width": (0.05, 0.3)},
 }
 """Which of a neuron's own parameters are learned, and the range in which a search without gradients looks."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import complexity, setup_generator
+from ..neurons import SynfireError, complexity, setup_generator
 from .complexity import LinearDiscriminant, NearestMean
 from .digits_baselines import one_torch_thread
 from .meta_neuron_learners import INTERNAL, LEARNERS, Setting
@@ -79,7 +79,8 @@ def settings(cell: Cell, config: Any) -> list[Setting]:
 def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) -> dict[str, NDArray[Any]]:
     """Train on the sets of one seed.
 
-    Returns      while `tuning`, accuracy on the validation set alone, in %; else what the test set says:
+    Returns      while `tuning`, accuracy on the validation set alone, in %, 0 where neurons or training diverged; else what
+                 the test set says:
                  accuracy/READOUT   %
                  complexity, target   mean over neurons, and class, of each test sample
                  own/NAME           learned parameters of neurons
@@ -90,7 +91,12 @@ def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) ->
     given = sets(cell.task, config, seed)
     began = time.perf_counter()
     with one_torch_thread():
-        learnt = LEARNERS[cell.rule](cell.neuron, cell.learned, setting, given.train, given.classes, config, seed)
+        try:
+            learnt = LEARNERS[cell.rule](cell.neuron, cell.learned, setting, given.train, given.classes, config, seed)
+        except SynfireError:
+            if not tuning:
+                raise
+            return {"accuracy": np.array(0.0), "cost/seconds": np.array(time.perf_counter() - began)}  # never chosen
         seconds = time.perf_counter() - began
         if tuning:
             right = accuracy(learnt.respond(given.validation).answers, given.validation.target)
