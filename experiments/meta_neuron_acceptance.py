@@ -29,7 +29,7 @@ def check(record: Any, config: Any, found: Found, bare: dict[str, list[dict[str,
     """All items that the run can say something about; times: of single samples, ms, by kind of neuron."""
     _gains(record, config, found)
     _weak_cell(record, config, found)
-    _complexity(record, config, found, bare)
+    _complexity(record, found, bare)
     if times:
         median = {neuron: float(np.median(each)) for neuron, each in times.items()}
         said = ", ".join(f"{neuron} {value:.2f} ms" for neuron, value in median.items())
@@ -76,8 +76,8 @@ def _gains(record: Any, config: Any, found: Found) -> None:
 
 
 def _weak_cell(record: Any, config: Any, found: Found) -> None:
-    tasks = [task for task in config.tasks if task in POISSON]
-    if not tasks or "backprop" not in config.rules or not {"lif", "meta"} <= set(config.neurons):
+    tasks = list(dict.fromkeys(cell.task for cell in found if cell.rule == "backprop" and cell.task in POISSON))
+    if not tasks or not {"lif", "meta"} <= set(config.neurons):
         return
     fixed = {cell: _mean(found, cell).mean() for cell in found if not cell.learned and cell.task in POISSON}
     worst = min(fixed, key=lambda cell: fixed[cell])
@@ -93,8 +93,8 @@ def _weak_cell(record: Any, config: Any, found: Found) -> None:
     record.check("3_gap_closed", claim, gap > 0.0 and closed > 0.5 * gap, said)
 
 
-def _complexity(record: Any, config: Any, found: Found, bare: dict[str, list[dict[str, Any]]]) -> None:
-    if "markov" in config.tasks:
+def _complexity(record: Any, found: Found, bare: dict[str, list[dict[str, Any]]]) -> None:
+    if "markov" in bare:
         counted = float(np.mean([each["counting"] for each in bare["markov"]]))
         raw = float(np.mean([each["raw_lzc"] for each in bare["markov"]]))
         read = max((_mean(found, cell, "lzc").mean(), cell.name) for cell in found if cell.task == "markov")
@@ -102,7 +102,7 @@ def _complexity(record: Any, config: Any, found: Found, bare: dict[str, list[dic
                      40.0 <= counted <= 60.0, f"{counted:.1f} %")  # fmt: skip
         record.check("4_markov_lzc", "4: Markov, equal rates: complexity tells above 90 %, of trains and of a network's spikes",
                      min(raw, read[0]) > 90.0, f"raw {raw:.1f} %, network {read[0]:.1f} % ({read[1]})")  # fmt: skip
-    if "standard" in config.tasks:
+    if "standard" in bare:
         best = max((_mean(found, cell, readout).mean(), f"{cell.name}, {readout}")
                    for cell in found if cell.task == "standard" for readout in ("lzc", "lzc_lda"))  # fmt: skip
         line = max(float(np.mean([each[name] for each in bare["standard"]])) for name in ("raw_lzc", "raw_lzc_linear"))

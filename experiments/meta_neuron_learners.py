@@ -282,10 +282,13 @@ def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int,
     """A layer with STDP; the class whose mean responses are nearest answers. Own parameters are drawn as the search has it."""
     heard = _heard(kind, data, seed, config.channels)
     draw = setup_generator(seed, _OWN)
+    usual = NEURONS[kind]()
     own = {name: draw.uniform(low, high, setting.hidden) for name, (low, high) in setting.own.items()}
-    reach = 1.0 / felt(NEURONS[kind](), data.dt)
+    # arrays also where all are the same: one compiled loop serves fixed and learned parameters
+    given = {name: own.get(name, np.full(setting.hidden, getattr(usual, name))) for name in INTERNAL[kind]}
+    reach = 1.0 / felt(usual, data.dt)
     classifier = STDPClassifier(
-        neuron=NEURONS[kind](**own), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
+        neuron=NEURONS[kind](**given), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
         inhibition=0.5 * (0.5 if kind == "meta" else 1.0), bias=_bias(kind),
         adaptation=0.05 * reach, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
     )  # fmt: skip

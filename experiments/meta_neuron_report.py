@@ -100,6 +100,7 @@ class _Given:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         self.tasks, self.rules, self.neurons = plain["tasks"], plain["rules"], plain["neurons"]
+        self.backprop_tasks = plain["backprop_tasks"]
 
 
 def tables(record: Any) -> dict[str, Table]:
@@ -117,7 +118,7 @@ def tables(record: Any) -> dict[str, Table]:
             for metric in (fixed, learned, gain):
                 row += [metric["value"], metric["low"], metric["high"]]
             rows.append([*row, record.cost[f"energy.{cell.name}"]["value"]])  # type: ignore[attr-defined]
-    for task in record.config["tasks"]:
+    for task in [*record.config["tasks"], *record.config["backprop_tasks"]]:
         rows = made[f"grid_{task}"].rows
         for name, note in ALONE.items():
             metric = record.metrics.get(f"accuracy_alone.{task}.{name}")

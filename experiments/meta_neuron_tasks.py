@@ -20,7 +20,7 @@ SOURCES: dict[str, SpikeClasses] = {
     "standard": PoissonClasses(rates=(20.0, 50.0)),
     "hard": PoissonClasses(rates=(20.0, 40.0)),
     "bernoulli": BernoulliClasses(),
-    "markov": MarkovClasses(),
+    "markov": MarkovClasses(steps=512),
 }
 RECORDED: dict[str, Callable[..., RealTrains]] = {
     "digits": lambda seed: digit_rates(seed=seed),

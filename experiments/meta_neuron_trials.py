@@ -40,13 +40,9 @@ class Cell(NamedTuple):
 
 def cells(config: Any) -> list[Cell]:
     """All that is asked for."""
-    return [
-        Cell(task, rule, neuron, learned)
-        for task in config.tasks
-        for rule in config.rules
-        for neuron in config.neurons
-        for learned in (False, True)
-    ]
+    asked = [(task, rule) for task in config.tasks for rule in config.rules]
+    asked += [(task, "backprop") for task in config.backprop_tasks]
+    return [Cell(*each, neuron, learned) for each in asked for neuron in config.neurons for learned in (False, True)]
 
 
 def settings(cell: Cell, config: Any) -> list[Setting]:
@@ -59,8 +55,8 @@ def settings(cell: Cell, config: Any) -> list[Setting]:
     if not cell.learned:
         return [Setting(hidden, rate) for hidden, rate in grid]
     if cell.rule != "stdp":
-        shares = itertools.cycle(config.own_shares)
-        return [Setting(hidden, rate, share) for (hidden, rate), share in zip(grid, shares, strict=False)]
+        row, shares = len(grid) // len(config.hidden), config.own_shares  # shifted from row to row
+        return [Setting(*each, shares[(k + k // row) % len(shares)]) for k, each in enumerate(grid)]
     from scipy.stats import qmc  # 0.3 s
 
     ranges = INTERNAL[cell.neuron]
