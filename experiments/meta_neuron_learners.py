@@ -70,12 +70,14 @@ class Setting(NamedTuple):
     hidden   neurons of a layer
     rate     of the rule
     share    of the range of a neuron's own parameter: what learning moves it by where it moves a weight by one rate
+    homeostasis   under STDP, by how much a spike tires its neuron, relative to the spec
     own      (low, high) between which each neuron's own parameters are drawn; none: the model's
     """
 
     hidden: int
     rate: float
     share: float = 0.0
+    homeostasis: float = 1.0
     own: dict[str, tuple[float, float]] = {}  # noqa: RUF012 - of a NamedTuple, never written to
 
 
@@ -282,15 +284,16 @@ def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int,
     """A layer with STDP; the class whose mean responses are nearest answers. Own parameters are drawn as the search has it."""
     heard = _heard(kind, data, seed, config.channels)
     draw = setup_generator(seed, _OWN)
-    usual = NEURONS[kind]()
+    usual: Any = NEURONS[kind]()
     own = {name: draw.uniform(low, high, setting.hidden) for name, (low, high) in setting.own.items()}
     # arrays also where all are the same: one compiled loop serves fixed and learned parameters
     given = {name: own.get(name, np.full(setting.hidden, getattr(usual, name))) for name in INTERNAL[kind]}
     reach = 1.0 / felt(usual, data.dt)
+    # a meta-neuron's square makes excitation of much inhibition: all others together take what one LIF takes
+    inhibition = 0.5 * float(usual.v_threshold) / (max(setting.hidden - 1, 1) if kind == "meta" else 1)
     classifier = STDPClassifier(
         neuron=NEURONS[kind](**given), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
-        inhibition=0.5 * (0.5 if kind == "meta" else 1.0), bias=_bias(kind),
-        adaptation=0.05 * reach, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
+        inhibition=inhibition, bias=_bias(kind), adaptation=0.05 * setting.homeostasis * reach, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
     )  # fmt: skip
     classifier = dataclasses.replace(classifier, gain=suggest_gain(classifier, heard.spikes[:, :64]))
     trained = train(classifier, heard.spikes, heard.target)

@@ -57,6 +57,7 @@ def write(record: Any, found: dict[Cell, list[dict[str, Any]]], bare: dict[str, 
         record.metric(f"rate.{cell.name}", _each(trials, "rate"), note="spikes a step of the last neurons")
         setting = chosen[cell]
         own = "".join(f", {name} {low:.3g} to {high:.3g}" for name, (low, high) in setting.own.items())
+        own = f", homeostasis {setting.homeostasis:g}{own}" if cell.rule == "stdp" else own
         share = f", share {setting.share:g}" if setting.share else ""
         record.metric(f"rate_chosen.{cell.name}", setting.rate, note=f"{setting.hidden} neurons a layer{share}{own}")
         for name in ("operations", "updates", "energy"):

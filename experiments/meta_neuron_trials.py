@@ -51,25 +51,37 @@ def settings(cell: Cell, config: Any) -> list[Setting]:
     Parameters that a gradient moves take `own_shares` in turn. Where a rule has no gradient of them (STDP), to learn them is
     to search for the range from which each neuron draws its own: a Latin hypercube over centres and widths of ranges.
     """
-    grid = list(itertools.product(config.hidden, getattr(config, f"{cell.rule}_rates")))
+    grid = _grid(cell, config)
     if not cell.learned:
-        return [Setting(hidden, rate) for hidden, rate in grid]
+        return grid
     if cell.rule != "stdp":
         row, shares = len(grid) // len(config.hidden), config.own_shares  # shifted from row to row
-        return [Setting(*each, shares[(k + k // row) % len(shares)]) for k, each in enumerate(grid)]
+        return [each._replace(share=shares[(k + k // row) % len(shares)]) for k, each in enumerate(grid)]
     from scipy.stats import qmc  # 0.3 s
 
     ranges = INTERNAL[cell.neuron]
     draw = qmc.LatinHypercube(2 * len(ranges), rng=setup_generator(config.seed, _SEARCH)).random(len(grid))
     made = []
-    for (hidden, rate), point in zip(grid, draw, strict=True):
+    for each, point in zip(grid, draw, strict=True):
         own = {}
         for (name, (low, high)), centre, width in zip(ranges.items(), point[::2], point[1::2], strict=True):
             half = 0.5 * width * (high - low)
             middle = low + half + centre * (high - low - 2.0 * half)
             own[name] = (middle - half, middle + half)
-        made.append(Setting(hidden, rate, 0.0, own))
+        made.append(each._replace(own=own))
     return made
+
+
+def _grid(cell: Cell, config: Any) -> list[Setting]:
+    """Sizes and rates, and under STDP strengths of homeostasis."""
+    if cell.rule == "stdp":
+        each = itertools.product(config.hidden, config.stdp_rates, config.stdp_homeostasis)
+        return [Setting(hidden, rate, homeostasis=strength) for hidden, rate, strength in each]
+    rates = {
+        "backprop": config.backprop_rates,
+        "tempotron": config.tempotron_rates if cell.neuron == "lif" else config.potential_rates,
+    }[cell.rule]
+    return [Setting(*each) for each in itertools.product(config.hidden, rates)]
 
 
 def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) -> dict[str, NDArray[Any]]:

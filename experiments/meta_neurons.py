@@ -60,12 +60,16 @@ class Config:
     """Likewise, to report on."""
     hidden: tuple[int, ...] = (16, 32)
     """Neurons of a layer that a search tries."""
-    backprop_rates: tuple[float, ...] = (0.015, 0.05)
+    backprop_rates: tuple[float, ...] = (0.01, 0.03, 0.1)
     """Learning rates that it tries, of Adam."""
-    stdp_rates: tuple[float, ...] = (0.003, 0.01, 0.03)
+    stdp_rates: tuple[float, ...] = (0.003, 0.03)
     """Likewise, potentiation of a pair."""
-    tempotron_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)
-    """Likewise, of the Tempotron's weights; of Adam with meta-neurons."""
+    stdp_homeostasis: tuple[float, ...] = (0.04, 0.2, 1.0)
+    """Likewise, how much a spike tires its neuron; 1 is the spec's."""
+    tempotron_rates: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003)
+    """Likewise, of the Tempotron's weights."""
+    potential_rates: tuple[float, ...] = (0.01, 0.03, 0.1)
+    """Likewise, of Adam with the Tempotron's error on meta-neurons."""
     own_shares: tuple[float, ...] = (0.5, 0.05)
     """How fast learned parameters move, in turn: shares of their usual range where a weight moves by one rate."""
     epochs: int = 12
@@ -104,10 +108,11 @@ class Config:
                 raise InvalidValue(name, getattr(self, name), f"a whole number >= {low}")
         if not self.hidden or not all(_whole(size, 2) for size in self.hidden):
             raise InvalidValue("hidden", self.hidden, "whole numbers >= 2, at least one")
-        for name in ("backprop_rates", "stdp_rates", "tempotron_rates", "own_shares"):
+        for name in ("backprop_rates", "stdp_rates", "stdp_homeostasis", "tempotron_rates", "potential_rates", "own_shares"):
             values = getattr(self, name)
-            if not values or not all(0.0 < rate < math.inf for rate in values):
-                raise InvalidValue(name, values, "numbers > 0, at least one")
+            low = 0.0 if name == "stdp_homeostasis" else math.ulp(0.0)
+            if not values or not all(low <= rate < math.inf for rate in values):
+                raise InvalidValue(name, values, "numbers > 0, at least one" if low else "numbers >= 0, at least one")
         if max(self.stdp_rates) > 1.0 / 1.2:
             raise InvalidValue("stdp_rates", self.stdp_rates, "at most 0.83: depression is 1.2 times as large, and at most 1")
         if self.seeds > TUNING:
@@ -123,14 +128,15 @@ def _whole(value: Any, low: int) -> bool:
 PRESETS = {
     "smoke": Config(
         tasks=("matched",), backprop_tasks=(), train_size=40, validation_size=20, test_size=40, hidden=(6,),
-        backprop_rates=(0.01, 0.03), stdp_rates=(0.01, 0.03), tempotron_rates=(0.003, 0.01), epochs=1, stdp_epochs=1,
+        backprop_rates=(0.01, 0.03), stdp_rates=(0.01, 0.03), stdp_homeostasis=(0.2,), tempotron_rates=(0.001, 0.003),
+        potential_rates=(0.03, 0.1), epochs=1, stdp_epochs=1,
         tempotron_epochs=2, latency_calls=20, seeds=2,
     ),
     "laptop": Config(),
     "paper": Config(
         tasks=("hard", "standard", "bernoulli", "markov", "matched", "faint", "fast"), backprop_tasks=(), train_size=1800,
-        hidden=(16, 32, 64, 128), backprop_rates=(0.0015, 0.005, 0.015, 0.05, 0.15), stdp_rates=(0.001, 0.003, 0.01, 0.03, 0.1),
-        tempotron_rates=(0.0003, 0.001, 0.003, 0.01, 0.03), epochs=50, stdp_epochs=5, tempotron_epochs=200, seeds=10,
+        hidden=(16, 32, 64, 128), backprop_rates=(0.0015, 0.005, 0.015, 0.05, 0.15), stdp_rates=(0.003, 0.01, 0.03),
+        stdp_homeostasis=(0.0, 0.04, 0.2, 1.0), tempotron_rates=(0.0001, 0.0003, 0.001, 0.003, 0.01), epochs=50, stdp_epochs=5, tempotron_epochs=200, seeds=10,
     ),
 }  # fmt: skip
 
