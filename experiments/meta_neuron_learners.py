@@ -69,7 +69,8 @@ class Setting(NamedTuple):
 
     hidden   neurons of a layer
     rate     of the rule
-    share    of the range of a neuron's own parameter: what learning moves it by where it moves a weight by one rate
+    share    of the range of a neuron's own parameter: what learning moves it by where it moves a weight by one rate; of
+             the rate itself in the Tempotron
     homeostasis   under STDP, by how much a spike tires its neuron, relative to the spec
     own      (low, high) between which each neuron's own parameters are drawn; none: the model's
     """
@@ -200,16 +201,21 @@ def _calibrated(layers: list[Any], x: torch.Tensor) -> list[Any]:
 def _last_spikes(network: Feedforward, trains: Trains) -> tuple[torch.Tensor, list[float]]:
     """Outputs (time, sample, n) in evaluation, and the spikes of each layer of neurons, a sample."""
     outputs, counts = [], np.zeros(len(network.layers))
-    number = np.arange(trains.spikes.shape[1])
     with torch.no_grad():
-        for part in np.split(number, range(TOGETHER, len(number), TOGETHER)):
+        for part in _parts(trains):
             x = torch.from_numpy(trains.spikes[:, part]).float()
-            state = network.begin(part)
+            state = network.begin(trains.first + part)
             for k, layer in enumerate(network.layers):
                 x, _ = layer(x, state[k])
                 counts[k] += float(x.sum()) if isinstance(layer, Spiking) else 0.0
             outputs.append(x)
-    return torch.cat(outputs, 1), list(counts / len(number))
+    return torch.cat(outputs, 1), list(counts / trains.spikes.shape[1])
+
+
+def _parts(trains: Trains) -> list[NDArray[np.int64]]:
+    """The places of the samples, some at a time."""
+    place = np.arange(trains.spikes.shape[1])
+    return np.split(place, range(TOGETHER, len(place), TOGETHER))
 
 
 def epochs_for(data: Trains, epochs: int) -> int:
@@ -272,12 +278,20 @@ def _heard(kind: str, trains: Trains, seed: int, channels: int) -> Trains:
     reach = {"lif": 25.0, "escape_lif": 25.0, "meta": 6.0}[kind]  # the largest fires at every spike
     bias = _bias(kind)
     parts = []
-    number = np.arange(trains.spikes.shape[1])
     with torch.no_grad():
-        for part in np.split(number, range(TOGETHER, len(number), TOGETHER)):
+        for part in _parts(trains):
             current = torch.from_numpy(trains.spikes[:, part]).float() * (reach * weight) + bias
-            parts.append(layer(current, layer.begin(torch.from_numpy(part)))[0].numpy().astype(np.uint8))
-    return Trains(np.concatenate(parts, 1), trains.target, trains.dt)
+            parts.append(layer(current, layer.begin(torch.from_numpy(trains.first + part)))[0].numpy().astype(np.uint8))
+    return trains._replace(spikes=np.concatenate(parts, 1))
+
+
+def _costs(trains: Trains, heard: Trains, operations: float, units: int) -> tuple[float, float]:
+    """Operations and updates a sample of a layer of so many units, with those of the fixed neurons that hear a single train."""
+    steps, samples, _ = trains.spikes.shape
+    if heard is trains:
+        return operations, float(steps * units)
+    channels = heard.spikes.shape[2]
+    return operations + float(trains.spikes.sum()) / samples * channels, float(steps * (units + channels))
 
 
 def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int, config: Any, seed: int) -> Learnt:
@@ -293,17 +307,18 @@ def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int,
     inhibition = 0.5 * float(usual.v_threshold) / (max(setting.hidden - 1, 1) if kind == "meta" else 1)
     classifier = STDPClassifier(
         neuron=NEURONS[kind](**given), n=setting.hidden, potentiation=setting.rate, depression=1.2 * setting.rate,
-        inhibition=inhibition, bias=_bias(kind), adaptation=0.05 * setting.homeostasis * reach, epochs=config.stdp_epochs, dt=data.dt, seed=seed,
+        inhibition=inhibition, bias=_bias(kind), adaptation=0.05 * setting.homeostasis * reach,
+        epochs=config.stdp_epochs, dt=data.dt, seed=seed,
     )  # fmt: skip
     classifier = dataclasses.replace(classifier, gain=suggest_gain(classifier, heard.spikes[:, :64]))
     trained = train(classifier, heard.spikes, heard.target)
 
     def respond_to(trains: Trains) -> Response:
         shown = _heard(kind, trains, seed, config.channels)
-        spikes = respond(trained, shown.spikes)
+        spikes = respond(trained, shown.spikes, first=trains.first)
         operations = float(np.mean(synaptic_operations(trained, shown.spikes, spikes)))
-        updates = float(len(spikes) * setting.hidden)
-        return Response(predict_nearest(trained, spikes), spikes, operations, updates, predict(trained, spikes))
+        costs = _costs(trains, shown, operations, setting.hidden)
+        return Response(predict_nearest(trained, spikes), spikes, *costs, predict(trained, spikes))
 
     return Learnt(respond_to, own)
 
@@ -311,7 +326,8 @@ def stdp(kind: str, learned: bool, setting: Setting, data: Trains, classes: int,
 def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes: int, config: Any, seed: int) -> Learnt:
     """Units that learn whether to fire, `hidden` of them shared among the classes; the class whose units rise highest.
 
-    LIF: the Tempotron itself. Meta-neurons: its error, with the derivatives of the meta-neuron's own potential.
+    LIF: the Tempotron itself, whose log tau, log tau_s and threshold move by `share` of the rate. Meta-neurons: its error, with
+    the derivatives of their own potential, which without spikes knows neither c nor d; a and b are learned.
     """
     heard = _heard(kind, data, seed, config.channels)
     copies = max(setting.hidden // classes, 1)
@@ -319,7 +335,7 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
     if kind == "lif":
         rule = Tempotron(rate=setting.rate, internal_rate=setting.share * setting.rate if learned else 0.0)
         return _classical(rule, heard, classes, copies, config, seed)
-    learn = tuple(name for name in INTERNAL[kind] if name != "width") if learned else ()
+    learn = ("a", "b") if learned else ()
     neuron: Any = NEURONS[kind]()
     connections = connected(kind, neuron, heard.spikes.shape[2], units, data.dt, _seed(seed, 0))
     network = Feedforward(
@@ -337,24 +353,24 @@ def tempotron(kind: str, learned: bool, setting: Setting, data: Trains, classes:
 
     def respond_to(trains: Trains) -> Response:
         shown = _heard(kind, trains, seed, config.channels)
-        number = np.arange(shown.spikes.shape[1])
         answers, fired = [], []
         with torch.no_grad():
-            for part in np.split(number, range(TOGETHER, len(number), TOGETHER)):
+            for part in _parts(shown):
                 current, _ = trained.layers[0](torch.from_numpy(shown.spikes[:, part]).float())
                 answers.append(trained.objective.scores(trained.layers[1](current)[0]).argmax(1).numpy())
-                fired.append(spiking(current, spiking.begin(torch.from_numpy(part)))[0].numpy().astype(np.uint8))
-        operations = float(shown.spikes.sum() / len(number) * units)
-        return Response(np.concatenate(answers), np.concatenate(fired, 1), operations, float(len(shown.spikes) * units))
+                state = spiking.begin(torch.from_numpy(shown.first + part))
+                fired.append(spiking(current, state)[0].numpy().astype(np.uint8))
+        costs = _costs(trains, shown, float(shown.spikes.sum() / shown.spikes.shape[1] * units), units)
+        return Response(np.concatenate(answers), np.concatenate(fired, 1), *costs)
 
     return Learnt(respond_to, own)
 
 
 def _classical(rule: Tempotron, data: Trains, classes: int, copies: int, config: Any, seed: int) -> Learnt:
-    trains = SpikeTrains.from_dense(data.spikes, dt=data.dt)
+    trains, epochs = SpikeTrains.from_dense(data.spikes, dt=data.dt), epochs_for(data, config.tempotron_epochs)
     states = [rule.init(data.spikes.shape[2], classes, _seed(seed, k)) for k in range(copies)]
     states = [
-        rule.fit(state, trains, data.target, epochs=config.tempotron_epochs, seed=_seed(seed, k, 1))[0]
+        rule.fit(state, trains, data.target, epochs=epochs, seed=_seed(seed, k, 1))[0]
         for k, state in enumerate(states)
     ]
     whole = type(states[0])(*(np.concatenate(each, axis=-1) for each in zip(*states, strict=True)))
@@ -367,8 +383,7 @@ def _classical(rule: Tempotron, data: Trains, classes: int, copies: int, config:
         answers = margins.reshape(len(margins), copies, classes).mean(1).argmax(1)
         spikes = rule.spikes(whole, shown.spikes, shown.dt)
         units = copies * classes
-        operations = float(shown.spikes.sum() / shown.spikes.shape[1] * units)
-        return Response(answers, spikes, operations, float(len(shown.spikes) * units))
+        return Response(answers, spikes, *_costs(given, shown, float(shown.spikes.sum() / shown.spikes.shape[1] * units), units))
 
     return Learnt(respond_to, own if rule.internal_rate else {})
 

@@ -51,7 +51,7 @@ def write(record: Any, found: dict[Cell, list[dict[str, Any]]], bare: dict[str, 
     for cell, trials in found.items():
         for readout, note in READOUTS.items():
             record.metric(f"accuracy_{readout}.{cell.name}", _each(trials, f"accuracy/{readout}"), note=note, unit="%")
-        if "accuracy/labelled" in trials[0]:
+        if all("accuracy/labelled" in each for each in trials):
             note = "labelled groups' mean counts; silence and ties are wrong"
             record.metric(f"accuracy_labelled.{cell.name}", _each(trials, "accuracy/labelled"), note=note, unit="%")
         record.metric(f"rate.{cell.name}", _each(trials, "rate"), note="spikes a step of the last neurons")
@@ -64,7 +64,7 @@ def write(record: Any, found: dict[Cell, list[dict[str, Any]]], bare: dict[str, 
             said = {"operations": "synaptic", "updates": "of neurons", "energy": "microjoules, proxy"}[name]
             record.cost(f"{name}.{cell.name}", _each(trials, name), f"{said}, a sample")
         record.cost(f"training_s.{cell.name}", _each(trials, "cost/seconds"), "with compilation where it is the first")
-        for name in sorted(key for key in trials[0] if key.startswith("own/")):
+        for name in sorted(key for key in trials[0] if key.startswith("own/") and all(key in each for each in trials)):
             record.series(f"{name}/{cell.name}", np.concatenate([each[name] for each in trials]), axes="neuron of all seeds")
         values = np.concatenate([each["complexity"] for each in trials])
         target = np.concatenate([each["target"] for each in trials])
@@ -101,7 +101,7 @@ class _Given:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         self.tasks, self.rules, self.neurons = plain["tasks"], plain["rules"], plain["neurons"]
-        self.backprop_tasks = plain["backprop_tasks"]
+        self.backprop_only = plain["backprop_only"]
 
 
 def tables(record: Any) -> dict[str, Table]:
@@ -119,7 +119,7 @@ def tables(record: Any) -> dict[str, Table]:
             for metric in (fixed, learned, gain):
                 row += [metric["value"], metric["low"], metric["high"]]
             rows.append([*row, record.cost[f"energy.{cell.name}"]["value"]])  # type: ignore[attr-defined]
-    for task in [*record.config["tasks"], *record.config["backprop_tasks"]]:
+    for task in record.config["tasks"]:
         rows = made[f"grid_{task}"].rows
         for name, note in ALONE.items():
             metric = record.metrics.get(f"accuracy_alone.{task}.{name}")

@@ -13,6 +13,8 @@ from .trains import Trains, split, take
 
 __all__ = ["RECORDED", "SOURCES", "TASKS", "Sets", "sets"]
 
+NUMBERED = 1_000_000  # samples of a set are numbered apart from those of the others by so much
+
 SOURCES: dict[str, SpikeClasses] = {
     "matched": MatchedRates(),
     "faint": MatchedRates(channels=4, low=50.0, high=110.0),
@@ -53,10 +55,15 @@ def sets(task: str, config: Any, seed: int) -> Sets:
     if task in RECORDED:
         given = RECORDED[task](seed)
         train, validation = split(given.train, (0.8, 0.2), seed)
-        return Sets(train, validation, given.test, None)
+        return _numbered(train, validation, given.test, None)
     source = SOURCES[task]
     sizes = (config.train_size, config.validation_size, config.test_size)
     whole = source.draw(-(-sum(sizes) // source.classes), seed)
     ends = np.cumsum(sizes)
     train, validation, test = (take(whole, np.arange(end - size, end)) for end, size in zip(ends, sizes, strict=True))
-    return Sets(train, validation, test, source)
+    return _numbered(train, validation, test, source)
+
+
+def _numbered(train: Trains, validation: Trains, test: Trains, source: SpikeClasses | None) -> Sets:
+    """So that no two samples share what neurons draw that fire by chance: a readout could learn it."""
+    return Sets(train, validation._replace(first=NUMBERED), test._replace(first=2 * NUMBERED), source)

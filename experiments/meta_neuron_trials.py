@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..neurons import SynfireError, complexity, setup_generator
+from ..neurons import complexity, setup_generator
 from .complexity import LinearDiscriminant, NearestMean
 from .digits_baselines import one_torch_thread
 from .meta_neuron_learners import INTERNAL, LEARNERS, Setting
@@ -40,8 +40,8 @@ class Cell(NamedTuple):
 
 def cells(config: Any) -> list[Cell]:
     """All that is asked for."""
-    asked = [(task, rule) for task in config.tasks for rule in config.rules]
-    asked += [(task, "backprop") for task in config.backprop_tasks]
+    alone = config.backprop_only if "backprop" in config.rules else ()
+    asked = [(task, rule) for task in config.tasks for rule in (("backprop",) if task in alone else config.rules)]
     return [Cell(*each, neuron, learned) for each in asked for neuron in config.neurons for learned in (False, True)]
 
 
@@ -101,10 +101,8 @@ def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) ->
     with one_torch_thread():
         try:
             learnt = LEARNERS[cell.rule](cell.neuron, cell.learned, setting, given.train, given.classes, config, seed)
-        except SynfireError:
-            if not tuning:
-                raise
-            return {"accuracy": np.array(0.0), "cost/seconds": np.array(time.perf_counter() - began)}  # never chosen
+        except ArithmeticError:  # training or neurons diverged
+            return _nothing(given, tuning, time.perf_counter() - began)
         seconds = time.perf_counter() - began
         if tuning:
             right = accuracy(learnt.respond(given.validation).answers, given.validation.target)
@@ -126,6 +124,20 @@ def trial(cell: Cell, setting: Setting, config: Any, seed: int, tuning: bool) ->
         "operations": np.array(tested.operations), "updates": np.array(tested.updates), "energy": np.array(energy),
         "cost/seconds": np.array(seconds),
     }  # fmt: skip
+
+
+def _nothing(given: Any, tuning: bool, seconds: float) -> dict[str, NDArray[Any]]:
+    """Of a trial that diverged: never chosen by a search, and no number where it is reported."""
+    none, cost = np.array(np.nan), {"cost/seconds": np.array(seconds)}
+    if tuning:
+        return {"accuracy": np.array(0.0), **cost}
+    names = (*(f"accuracy/{name}" for name in READOUTS), "rate", "operations", "updates", "energy")
+    return {
+        **dict.fromkeys(names, none),
+        "complexity": np.zeros(len(given.test.target)),
+        "target": given.test.target,
+        **cost,
+    }
 
 
 def baseline_trial(task: str, config: Any, seed: int) -> dict[str, NDArray[Any]]:

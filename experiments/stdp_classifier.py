@@ -164,19 +164,20 @@ def train(classifier: STDPClassifier, spikes: ArrayLike, target: ArrayLike, *, t
     )  # fmt: skip
 
 
-def respond(trained: TrainedSTDP, spikes: ArrayLike, *, threads: int = 1) -> Spikes:
+def respond(trained: TrainedSTDP, spikes: ArrayLike, *, first: int = 0, threads: int = 1) -> Spikes:
     """Spikes of the neurons with frozen weights, 0 and 1, (time, sample, n), each sample from the model's initial state.
 
-    A sample alone, or among others in any order, gives the same spikes; a model that draws noise draws it anew at each
-    sample's place. A neuron hears a channel's spike one step later.
+    A sample alone, or among others in any order, gives the same spikes; a model that fires by chance draws by the sample's
+    number: first, first + 1, ... A neuron hears a channel's spike one step later.
 
     Parameters   spikes    0 and 1, (time, sample, channel)
+                 first     number of the first sample, >= 0
                  threads   of the processor; results do not depend on it
     Raises       InvalidValue; SynfireError if a neuron diverges
     """
     shown = _checked_spikes("respond: spikes", spikes, len(trained.weights))
     layer = _layer(trained.classifier, trained.neuron, trained.weights, trained.adaptation)
-    return respond_in_copies(layer, shown, threads=threads)
+    return respond_in_copies(layer, shown, number=first, threads=threads)
 
 
 def labels_of(responses: Floats) -> Labels:

@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 from ..neurons import Current, Delta, Neuron, SpikeList, Stochastic, Synapse, SynfireError
 from ..reservoirs import Network, Pairs
 
-__all__ = ["Layer", "count_spikes", "refuse_divergence", "respond_in_copies"]
+__all__ = ["Layer", "NeuronsDiverged", "count_spikes", "refuse_divergence", "respond_in_copies"]
 
 Floats = NDArray[np.float64]
+
+
+class NeuronsDiverged(SynfireError, ArithmeticError):
+    """A neuron's state is no longer a finite number."""
+
 
 _TOGETHER = 64  # samples in one network: memory grows with them, while building one and playing into it costs the same
 
@@ -46,14 +51,14 @@ class Layer:
     seed: int = 0
 
 
-def respond_in_copies(layer: Layer, spikes: NDArray[np.uint8], *, threads: int = 1) -> NDArray[np.uint8]:
-    """Spikes of the layer for every sample, (time, sample, n); `spikes` is (time, sample, channel).
+def respond_in_copies(layer: Layer, spikes: NDArray[np.uint8], *, number: int = 0, threads: int = 1) -> NDArray[np.uint8]:
+    """Spikes of the layer for every sample, (time, sample, n); `spikes` is (time, sample, channel), `number` the first's.
 
-    Raises       SynfireError where a neuron's state is no longer a finite number
+    Raises       NeuronsDiverged where a neuron's state is no longer a finite number
     """
     n = layer.weights.shape[-1]
     found = np.zeros((*spikes.shape[:2], n), np.uint8)
-    for first, running, pieces in _runs(layer, spikes, threads):
+    for first, running, pieces in _runs(layer, spikes, threads, number):
         for steps, neurons in pieces:
             found[steps, first + neurons // n, neurons % n] = 1
         refuse_divergence(running)
@@ -71,12 +76,12 @@ def count_spikes(layer: Layer, spikes: NDArray[np.uint8], *, threads: int = 1) -
 
 
 def refuse_divergence(running: Any) -> None:
-    """Raises       SynfireError where a neuron's state is no longer a finite number."""
+    """Raises       NeuronsDiverged where a neuron's state is no longer a finite number."""
     if lost := running.diverged():
-        raise SynfireError(f"{lost} at step {running.step}: the neurons diverged; lower dt, the gain or the inhibition")
+        raise NeuronsDiverged(f"{lost} at step {running.step}: the neurons diverged; lower dt, the gain or the inhibition")
 
 
-def _runs(layer: Layer, spikes: NDArray[np.uint8], threads: int) -> Iterator[tuple[int, Any, Any]]:
+def _runs(layer: Layer, spikes: NDArray[np.uint8], threads: int, number: int = 0) -> Iterator[tuple[int, Any, Any]]:
     """For some samples at a time: the first, the running copies, and pieces (step, neuron) of their spikes as they run."""
     time, samples, _ = spikes.shape
     together = samples if layer.weights.ndim == 3 else min(samples, _TOGETHER)
@@ -89,7 +94,7 @@ def _runs(layer: Layer, spikes: NDArray[np.uint8], threads: int) -> Iterator[tup
         played = {source: SpikeList(times=step * layer.dt, neurons=channel)}
         state = simulation.initial_state()
         if isinstance(layer.neuron, Stochastic):  # what it draws belongs to the sample, not to the copy that it is shown to
-            numbers = first + np.arange(together)
+            numbers = number + first + np.arange(together)
             state[f"{simulation.groups[group].name}.sample"][:] = np.repeat(numbers, layer.weights.shape[-1])
         running = simulation.start(state, inputs=played, spikes_of=frozenset([group]))
         yield first, running, _pieces(running, time, group, shown.shape[1] * layer.weights.shape[-1])

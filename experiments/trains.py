@@ -22,11 +22,13 @@ class Trains(NamedTuple):
     spikes   0 or 1, uint8, shape (time, sample, channel)
     target   class of each sample, from 0, int64, shape (sample,)
     dt       length of a time bin, ms
+    first    number of the first sample, by which neurons draw that fire by chance; sets that are compared have others
     """
 
     spikes: NDArray[np.uint8]
     target: NDArray[np.int64]
     dt: float
+    first: int = 0
 
 
 def check_trains(name: str, trains: Trains) -> Trains:
@@ -35,7 +37,7 @@ def check_trains(name: str, trains: Trains) -> Trains:
     Parameters   name   for the error
     Raises       InvalidValue for another shape or type, for anything but 0 and 1, for targets below 0, for dt <= 0
     """
-    spikes, target, dt = trains
+    spikes, target, dt, _ = trains
     if not isinstance(spikes, np.ndarray) or spikes.dtype != np.uint8 or spikes.ndim != 3 or 0 in spikes.shape[::2]:
         found = f"{getattr(spikes, 'dtype', type(spikes).__name__)} of shape {np.shape(spikes)}"
         raise InvalidValue(f"{name}: spikes", found, "uint8 of shape (time, sample, channel), not empty")
