@@ -111,7 +111,8 @@ def _network(layer: Layer, copies: int, time: int) -> tuple[Network, Any, Any]:
     channels, n = layer.weights.shape[-2:]
     net = Network(dt=layer.dt, seed=layer.seed)
     source = net.population(copies * channels, SpikeList())
-    cells = net.population(copies * n, _repeated(layer.neuron, copies))
+    neuron = layer.neuron.keyed(n, layer.seed) if isinstance(layer.neuron, Stochastic) else layer.neuron
+    cells = net.population(copies * n, _repeated(neuron, copies))
     weights = np.broadcast_to(layer.weights, (copies, channels, n))
     forward = _blocks(np.ones((channels, n), np.bool_), copies)
     net.connect(source, cells, forward, weight=weights.ravel(), synapse=layer.synapse)

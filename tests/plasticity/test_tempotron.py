@@ -263,3 +263,46 @@ def test_what_does_not_fit_is_refused(name, call):
     trains = random_trains(2, 3, 4)
     with pytest.raises(sf.InvalidValue, match=rf"^(Tempotron|SpikeTrains)(: |\.){name}: "):
         call(RULE.init(3, 1, seed=0), trains)
+
+
+def test_spikes_that_go_on_are_those_of_a_loop_with_a_reset():
+    """The potential by its definition, of the spikes since the last reset; a spike is heard from the next step on."""
+    dt = 0.5
+    rng = np.random.default_rng(4)
+    spiked = (rng.random((50, 4, 6)) < 0.08).astype(np.uint8)
+    state = RULE.init(6, 3, seed=0)._replace(
+        weight=rng.normal(0.6, 0.6, (6, 3)), log_tau=np.log([15.0, 8.0, 15.0]), v_threshold=np.array([1.0, 1.0, 0.4])
+    )
+    found = RULE.spikes(state, spiked, dt)
+    expected = np.zeros_like(found)
+    for s in range(4):
+        for k in range(3):
+            since = 0
+            for t in range(50):
+                step, channel = np.nonzero(spiked[since:t, s])
+                heard = one_sample((since + step) * dt, channel, 6)
+                if potential(state, heard, 0, t * dt, k) >= state.v_threshold[k]:
+                    expected[t, s, k] = 1
+                    since = t  # what arrives in the step of a spike comes after the reset
+    assert found.dtype == np.uint8 and found.sum(0).max() > 3 and (found.sum(0) == 0).sum() < 6
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_first_of_them_is_the_first_spike_rounded_up_to_the_grid():
+    spiked = (np.random.default_rng(5).random((200, 6, 6)) < 0.04).astype(np.uint8)
+    state = RULE.init(6, 2, seed=1)._replace(weight=np.full((6, 2), 0.7))
+    trains = sf.SpikeTrains.from_dense(spiked, 0.25)
+    first = RULE.first_spikes(state, trains)
+    fired = RULE.spikes(state, spiked, 0.25)
+    fires = fired.any(0)
+    assert fires.all()
+    late = fired.argmax(0) * 0.25 - first
+    assert (late[fires] >= -1e-9).all() and np.median(late) < 0.25  # a crossing that ends within a step is not seen
+
+
+def test_a_unit_hears_a_spike_only_after_its_step():
+    spiked = np.zeros((30, 1, 1), np.uint8)
+    spiked[0] = 1
+    fired = RULE.spikes(only([1.0 / 0.99]), spiked, 1.0)[:, 0, 0]
+    assert fired.tolist()[:4] == [0, 0, 0, 0] and fired.sum() == 1  # nothing is left after the reset
+    assert not RULE.spikes(only([0.99]), spiked, 1.0).any()  # the kernel's peak is 1
