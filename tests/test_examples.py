@@ -123,12 +123,13 @@ def add_name(path, line):
 
 
 def add_row(path, row):
+    """The table with the new row alone: the others are run where they stand, and here would be compiled once more."""
     text, before = (ROOT / "tests/neurons/test_every_model.py").read_text("utf-8"), "\nevery_model = "
     assert text.count(before) == 1
     model = re.match(r"Row\(\s*(\w+)", row).group(1)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        text.replace(before, f"\nfrom synfire import {model}  # noqa: E402\nROWS.append({row})\n{before}"), "utf-8"
+        text.replace(before, f"\nfrom synfire import {model}  # noqa: E402\nROWS[:] = [{row}]\n{before}"), "utf-8"
     )
 
 

@@ -43,6 +43,11 @@ def sizes(rng, many):
     return [int(n) for n in rng.integers(1, 9, many)]
 
 
+def several(rng, many):
+    """Never one neuron alone: a field that is equal for all is compiled as one number, another loop for the same test."""
+    return [int(n) for n in rng.integers(2, 9, many)]
+
+
 def everything(seed):
     """Both models, several populations of each, sources, every drive, both synapse kinds, a readout with feedback."""
     rng = np.random.default_rng([0, seed])
@@ -141,22 +146,25 @@ def physical_units(seed):
         net.connect(source, target, how, weight=weights(rng, count, scale), delay=delay, synapse=rising)
     net.drive(cells, sf.GaussianNoise(std=3000.0, mean=6000.0))
     net.drive(leaky, sf.Current(amplitude=60.0))
-    rule = (
+    rules = (
         sf.RecursiveLeastSquares(alpha=0.1, forgetting=0.9),
         sf.ChannelwiseRecursiveLeastSquares(alpha=10.0),
         sf.PredictionGated(rule=sf.ThreeFactor(learning_rate=0.05), threshold=0.0),
-    )[seed % 3]
-    back = rng.normal(0.0, 100.0, (n, 2))
-    readout = net.readout(cells, 2, rule, every=0.2, tau_trace=5.0, feedback=back)
-    updates = STEPS // readout.every
-    return net, {readout: sf.Teaching(rng.normal(size=(updates, 2)), rng.choice([0.0, 0.5, 1.0], (updates, 2)))}
+    )
+    teach = {}
+    for rule in rules:  # side by side in one network: one loop to compile, and every seed has all of them
+        back = rng.normal(0.0, 50.0, (n, 2))
+        readout = net.readout(cells, 2, rule, every=0.2, tau_trace=5.0, feedback=back)
+        updates = STEPS // readout.every
+        teach[readout] = sf.Teaching(rng.normal(size=(updates, 2)), rng.choice([0.0, 0.5, 1.0], (updates, 2)))
+    return net, teach
 
 
 def conductances(seed):
     """COBA, AdaptiveCOBA and AdaptiveLIF by conductances and alpha currents; Poisson input; late and early arrivals."""
     rng = np.random.default_rng([5, seed])
     net = sf.Network(dt=0.1, seed=seed)
-    n, m, k = sizes(rng, 3)
+    n, m, k = several(rng, 3)
     coba = net.population(n, sf.COBA(t_refractory=0.3, g_leak=rng.uniform(8.0, 30.0, n)), initial={"v": sf.uniform(-70, -49)})
     silent = sf.AdaptiveCOBA(c_m=150.0, g_leak=10.0, theta_plus=0.5, tau_theta=50.0, t_refractory=0.2, t_silent=0.7)
     threshold = net.population(m, silent)
@@ -180,7 +188,7 @@ def exponentials(seed):
     """AdEx and Hodgkin-Huxley neurons, by conductances and jumps."""
     rng = np.random.default_rng([6, seed])
     net = sf.Network(dt=0.2, seed=seed)
-    n, m = sizes(rng, 2)
+    n, m = several(rng, 2)
     soft = net.population(n, sf.AdEx(tau_w=rng.uniform(20.0, 150.0, n)), initial={"v": sf.uniform(-70, -45)})
     hodgkin = net.population(m, sf.HodgkinHuxley(g_leak=rng.uniform(8.0, 12.0, m)), initial={"v": sf.uniform(-65, -40)})
     excite = sf.Conductance(tau_syn=5.0)
