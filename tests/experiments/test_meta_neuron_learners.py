@@ -25,7 +25,7 @@ def setting(rule, kind):
     start = {name: float(getattr(learners.NEURONS[kind](), name)) for name in INTERNAL[kind]}
     reach = {name: 0.05 * (high - low) for name, (low, high) in INTERNAL[kind].items()}
     own = {name: (start[name] - reach[name], start[name] + reach[name]) for name in start}
-    return Setting(6, RATES[rule], 0.5, own if rule == "stdp" else {})
+    return Setting(6, RATES[rule], 0.5, own=own if rule == "stdp" else {})
 
 
 def learn(rule, kind, learned, given, data, classes=2):
@@ -173,7 +173,8 @@ def test_fixed_and_learned_parameters_are_searched_for_with_the_same_sizes_and_r
     config = PRESETS[preset]
     for cell in cells(config):
         fixed, learned = (settings(cell._replace(learned=each), config) for each in (False, True))
-        assert [each[:2] for each in fixed] == [each[:2] for each in learned]
+        both = ([(each.hidden, each.rate, each.homeostasis) for each in some] for some in (fixed, learned))
+        assert next(both) == next(both)
         assert all(not each.share and not each.own for each in fixed)
         if cell.rule == "stdp":
             assert len({str(each.own) for each in learned}) == len(learned)
