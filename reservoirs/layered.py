@@ -110,19 +110,22 @@ class Feedforward(nn.Module):
                     "pad it, shorten max_delay, or give it in pieces, starting from state=network.begin()",
                 )  # fmt: skip
 
-    def activity(self, x: Tensor) -> list[Tensor]:
-        """What each layer gives, in order, without gradients."""
+    def activity(self, x: Tensor, *, samples: Any = None) -> list[Tensor]:
+        """What each layer gives, in order, without gradients; samples as `begin`."""
         found = []
         with torch.no_grad():
-            for layer in self.layers:
-                x, _ = layer(x)
+            for layer, state in zip(self.layers, self.begin(samples), strict=True):
+                x, _ = layer(x, state)
                 found.append(x)
         return found
 
-    def scores(self, x: Tensor) -> Tensor:
-        """(batch, n) scores of a batch, without gradients; their argmax is the answer. As `eval()` or `train()` has set it."""
+    def scores(self, x: Tensor, *, samples: Any = None) -> Tensor:
+        """(batch, n) scores of a batch, without gradients; their argmax is the answer. As `eval()` or `train()` has set it.
+
+        Parameters   samples   their numbers, (batch,), as `begin`
+        """
         with torch.no_grad():
-            return self.objective.scores(self(x)[0])
+            return self.objective.scores(self(x, samples=samples)[0])
 
     @property
     def n_parameters(self) -> int:
