@@ -100,6 +100,18 @@ def test_straight_through_gradient_is_that_of_the_probability():
     torch.testing.assert_close(layer.learned["width"].grad, expected, rtol=1e-9, atol=1e-15)
 
 
+@every_model
+def test_a_learned_width_never_comes_to_zero_unless_it_began_there(model):
+    """At 0 the chance's derivative is no more: the neuron would take its surrogate from there on, or none."""
+    for width, least in (([0.5, 1.5], 1e-3), ([0.0, 0.0], 0.0)):
+        layer = sf.Spiking(2, model(width=width), learn=["width"])
+        for value in (-1.0, 0.0, 3.0):
+            with torch.no_grad():
+                layer.learned["width"].fill_(value)
+            layer.constrain()
+            assert layer.learned["width"].tolist() == pytest.approx([max(value, least)] * 2, rel=1e-6, abs=0.0)
+
+
 def network(model, *, learn=(), width=None, seed=1):
     noise = {} if width is None else {"width": width}
     layers = [
