@@ -85,12 +85,13 @@ class Feedforward(nn.Module):
         return tuple(layer.begin(numbers.long()) for layer in layers)
 
     def _check_draws(self) -> None:
-        models = [each._neuron for each in self.modules() if isinstance(each, NeuronLayer)]
-        first = [model.keys[0] for model in models if isinstance(model, Stochastic)]
-        if len(set(first)) < len(first):
+        every = (each for _, each in self.named_modules(remove_duplicate=False))  # one in two places is there twice
+        models = [each._neuron for each in every if isinstance(each, NeuronLayer)]
+        keys = [np.unique(model.keys) for model in models if isinstance(model, Stochastic)]
+        if keys and len(np.unique(np.concatenate(keys))) < sum(map(len, keys)):
             raise InvalidValue(
-                "Feedforward.layers", "two layers of neurons that fire by chance and draw the same",
-                "layers with seeds of their own", "e.g. Spiking(64, neuron, seed=1)",
+                "Feedforward.layers", "two layers of neurons that fire by chance, some of which draw the same",
+                "layers with seeds of their own, and keys", "e.g. Spiking(64, neuron, seed=1)",
             )  # fmt: skip
 
     def select(self, state: Sequence[Any], samples: Tensor) -> tuple[Any, ...]:
