@@ -64,6 +64,9 @@ class Feedforward(nn.Module):
         if state is None:
             self._check_length(x)
             state = self.begin(samples)
+        elif samples is not None:
+            found, fix = "numbers beside a state, which has them", "give them at first: state=network.begin(samples)"
+            raise InvalidValue("samples", found, "None where a state is given", fix)
         states = list(state)
         if len(states) != len(self.layers):
             raise InvalidValue("state", f"{len(states)} entries", f"{len(self.layers)}, one for each layer")

@@ -161,6 +161,13 @@ def test_keys_that_are_no_keys_are_refused(model, keys):
         model(keys=keys)
 
 
+def test_numbers_of_samples_beside_a_state_which_has_them_are_refused():
+    network = sf.Feedforward([sf.Spiking(5, sf.MetaNeuron())])
+    for state in (network.begin([1, 2]), network.begin(), network(torch.zeros(3, 2, 5))[1]):
+        with pytest.raises(sf.InvalidValue, match="samples"):
+            network(torch.zeros(3, 2, 5), state, samples=[1, 2])
+
+
 @pytest.mark.parametrize("samples", [[-1, 0], [0.5, 1.0], [[0, 1]], 3])
 def test_numbers_of_samples_that_are_none_are_refused(samples):
     network = sf.Feedforward([sf.Spiking(5, sf.MetaNeuron())])
