@@ -82,7 +82,8 @@ class ProbabilisticLIF(Stochastic):
     State        v mV, refractory (steps left), sample and count (whole numbers); shape (..., n)
     Input        current in nA; an `Exponential` synapse as on any other model, `Delta` in mV
     Gradient     `Spiking` takes the probability's derivative for the spike's, p (1 - p) / width by v, and by every learned
-                 parameter alike (straight through)
+                 parameter alike (straight through); of a neuron whose width is 0, the layer's surrogate. A learned width
+                 stays at least 1e-3 of what its mean was at first
     Raises       InvalidValue for a field outside its range or v_reset >= v_threshold
     Source       Gerstner et al. 2014, Neuronal Dynamics, ch. 9 (escape noise), doi:10.1017/CBO9781107447615; a meta-neuron
                  called probabilistic: Rudnicka, Szczepanski & Pregowska 2025, arXiv 2508.11674 v1

@@ -4,7 +4,7 @@ For `MetaNeuron`, and for `ProbabilisticLIF` without a refractory time, on a CPU
 is kept, the potential before reset, beside the spikes, which the caller has anyway: the recovery variable follows from two
 potentials, and no draw is needed twice. Where the currents are needed (always for `MetaNeuron`, else for learned parameters)
 they are kept too. Spikes and gradients do not depend on the number of threads. Without noise `ProbabilisticLIF` takes the
-scan of `LIF`.
+scan of `LIF`. Layers in which some neurons have noise and others none are left to the plain loop where there are gradients.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def can_fire(step: Any, state: Any, x: Tensor) -> bool:
     return (
         can_integrate(step, state, x)
         and not (type(step) is ProbabilisticLIFStep and bool(step.refractory_steps.any()))
-        and (
-            _by_chance(step) or not step.width.requires_grad
-        )  # a surrogate's gradient by a width of 0 asks for the draw
+        and (_knows_gradient(step) or not torch.is_grad_enabled())
     )
 
 
@@ -86,6 +84,12 @@ def _as_lif(step: ProbabilisticLIFStep, state: ProbabilisticLIFState) -> tuple[L
 
 def _by_chance(step: Any) -> bool:
     return bool((step.width > 0.0).any())
+
+
+def _knows_gradient(step: Any) -> bool:
+    """That of chance for all neurons or the surrogate's for all; the surrogate's by a width of 0 asks for the draw."""
+    certain = step.width <= 0.0
+    return not bool(certain.any()) or (bool(certain.all()) and not step.width.requires_grad)
 
 
 def _counted(step: Any, state: Any, x: Tensor) -> bool:

@@ -107,7 +107,8 @@ def fire_meta(x, rows, draws, v, u, kept, spikes, first, last):  # type: ignore[
 
 
 def spike_slopes(surrogate: Any, unit: Any, kept: Any, rows: Any, t: Any, b: Any, slopes: Any) -> None:
-    """Fill slopes with the derivative of a spike by the potential: that of its probability where surrogate is None."""
+    """Fill slopes with the derivative of a spike by the potential: that of its probability, of a width > 0, where surrogate is
+    None."""
     raise NotImplementedError
 
 
@@ -116,11 +117,10 @@ def _spike_slopes(surrogate, unit, kept, rows, t, b, slopes):  # type: ignore[no
     if isinstance(surrogate, types.NoneType):
 
         def of_chance(surrogate, unit, kept, rows, t, b, slopes):  # type: ignore[no-untyped-def]
-            one, none = kept.dtype.type(1), kept.dtype.type(0)
+            one = kept.dtype.type(1)
             for i in range(len(slopes)):
-                width = rows[5, i]
-                small = math.exp(-abs(kept[t, b, i] - rows[4, i]) / (width if width > 0 else one))
-                slopes[i] = small / ((one + small) * (one + small) * width) if width > 0 else none
+                small = math.exp(-abs(kept[t, b, i] - rows[4, i]) / rows[5, i])
+                slopes[i] = small / ((one + small) * (one + small) * rows[5, i])
 
         return of_chance
 

@@ -13,7 +13,7 @@ from .distribution import Distribution, Sampler
 from .errors import InvalidValue
 from .maths import Value, is_tensor
 
-__all__ = ["Parameters", "any_not_below", "as_numbers", "parameter"]
+__all__ = ["Parameters", "any_not_below", "as_numbers", "as_whole_numbers", "parameter"]
 
 
 def parameter(
@@ -115,6 +115,20 @@ def as_numbers(name: str, value: Any, legal: str) -> NDArray[np.float64]:
         return array.astype(np.float64)
     except (TypeError, ValueError):
         raise InvalidValue(name, value, legal) from None
+
+
+def as_whole_numbers(name: str, value: Any, at_least: int) -> NDArray[np.int64]:
+    """Whole numbers from at_least to 2**63 - 1 as int64, none of them rounded, as float64 rounds those above 2**53.
+
+    Raises       InvalidValue
+    """
+    legal = f"whole numbers from {at_least} to 2**63 - 1"
+    numbers, given = as_numbers(name, value, legal), np.asarray(value)
+    exact = given if given.dtype.kind in "iu" else numbers
+    bad = (numbers != np.floor(numbers)) | (exact < at_least) | (exact >= 2**63)
+    if bad.any():
+        raise InvalidValue(name, _first(given, bad), legal)
+    return exact.astype(np.int64)
 
 
 def any_not_below(low: Value, high: Value) -> bool:

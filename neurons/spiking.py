@@ -134,6 +134,8 @@ class NeuronLayer(Layer):
                 # a time constant below a step is not resolved: none learns its way there
                 margin = min(self.dt, usual) if limits["unit"] == "ms" else 1e-3 * max(usual, 1e-3)
                 low = max(limits["above"] + margin, limits["at_least"])
+                if limits["at_least"] == 0.0 and limits["unit"] != "ms":
+                    low = 1e-3 * usual  # a width that came to 0 would have no gradient that leads away from it
                 self.learned[field].clamp_(low, limits["at_most"])
             for low, high in self._neuron.ordered:
                 self._keep_below(low, high)
@@ -209,10 +211,13 @@ class Spiking(NeuronLayer):
 
     def fired(self, step: Any, state: Any) -> Tensor:
         """Spikes (batch, n) of a state before reset, with the derivative that training takes: of a chance its own."""
-        if isinstance(self._neuron, Stochastic) and bool((step.width > 0.0).any()):
-            likely = step.probability(state)
-            return (step.excess(state) >= 0.0).to(likely.dtype) + (likely - likely.detach())
-        return spike(step.excess(state), self.surrogate, self.scale)
+        certain = spike(step.excess(state), self.surrogate, self.scale)
+        if not isinstance(self._neuron, Stochastic) or not bool((step.width > 0.0).any()):
+            return certain
+        likely = step.probability(state)
+        by_chance = certain.detach() + (likely - likely.detach())
+        noisy = step.width > 0.0
+        return by_chance if bool(noisy.all()) else torch.where(noisy, by_chance, certain)
 
 
 class Recurrent(Spiking):

@@ -17,7 +17,7 @@ __all__ = ["first_crossings", "learn", "normalisation", "peaks"]
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-_FOREVER = 1e300  # ms until the spike after the last
+_FOREVER = 1e300  # ms, when the spike after the last would be
 _STEPS = 50  # of Newton's method, which needs about five
 
 
@@ -61,20 +61,21 @@ def _summit(
         b += w
         at_end, at_end_s = a * decay[j], b * decay_s[j]
         rise = b * per_tau_s - a * per_tau
-        gap = times[j + 1] - times[j] if j + 1 < count else _FOREVER
+        end = times[j + 1] if j + 1 < count else _FOREVER
+        gap = end - times[j]
         # V lies below its tangent up to its maximum, and V at the start is no more than best: few intervals pass this
         if rise > 0.0 and a - b + rise * gap > best:
             if at_end_s * tau < at_end * tau_s or (j + 1 == count and a > 0.0):
                 x = _peak_time(tau, tau_s, b / a)
-                found, here = a * math.exp(-x / tau) * (1.0 - tau_s / tau), times[j] + x
+                found, here = a * math.exp(-x / tau) * (1.0 - tau_s / tau), min(times[j] + x, end)
             else:
-                found, here = at_end - at_end_s, times[j] + gap
+                found, here = at_end - at_end_s, end  # not times[j] + gap, which rounding can put beyond the next spike
             if found > best:
                 best, when = found, here
                 if v_0 * best >= enough:
                     break
         elif at_end - at_end_s > best:  # after a minimum within the interval
-            best, when = at_end - at_end_s, times[j] + gap
+            best, when = at_end - at_end_s, end
             if v_0 * best >= enough:
                 break
         a, b = at_end, at_end_s

@@ -39,7 +39,9 @@ class EarlyExits(NamedTuple):
     steps_run: Tensor
 
 
-def exit_early(network: Feedforward, x: Tensor, policy: ExitPolicy, *, every: int = 1) -> EarlyExits:
+def exit_early(
+    network: Feedforward, x: Tensor, policy: ExitPolicy, *, every: int = 1, samples: Any = None
+) -> EarlyExits:
     """Run a trained network in pieces; a sample is dropped at the end of the piece in which it was answered.
 
     Answers and steps are those that the policy gives for the outputs of the whole sequence, but for the rounding of matrix
@@ -49,6 +51,8 @@ def exit_early(network: Feedforward, x: Tensor, policy: ExitPolicy, *, every: in
                  x         (time, batch, features...)
                  policy    fitted: `DynamicConfidence(...).fit(...)`, `MarginCutoff(...).fit(...)`, or the caller's own
                  every     steps to a piece, >= 1: long ones cost less each, short ones waste fewer steps
+                 samples   numbers of the samples, (batch,), by which neurons draw that fire by chance; default 0, 1, ...: those
+                           that `running_scores` and `evaluate` give the same samples
     Raises       InvalidValue; also for an objective that has no answer before the end (targets in time), and for layers that
                  cannot be given a sequence in pieces
     """
@@ -60,7 +64,12 @@ def exit_early(network: Feedforward, x: Tensor, policy: ExitPolicy, *, every: in
     steps, batch = x.shape[:2]
     found = EarlyExits(*(torch.zeros(batch, dtype=torch.int64, device=x.device) for _ in range(3)))
     alive = torch.arange(batch, device=x.device)
-    state: Any = network.begin()
+    numbers = alive if samples is None else torch.as_tensor(samples)
+    if numbers.shape != (batch,):
+        raise InvalidValue(
+            "exit_early: samples", f"shape {tuple(numbers.shape)}", f"({batch},), a number for each sample"
+        )
+    state: Any = network.begin(numbers)
     carry: Any = None
     was = network.training
     network.eval()
@@ -96,7 +105,8 @@ def running_scores(network: Feedforward, data: Any, *, batch: int = 128) -> tupl
     """(accumulated, target) of a data set: what policies are fitted to, and curves are drawn from.
 
     accumulated (time, sample, classes) are scores of all outputs up to each step, as the network's objective has them; the
-    largest at the last step is the network's answer. In evaluation mode; the network's own mode is kept.
+    largest at the last step is the network's answer. In evaluation mode; the network's own mode is kept. Neurons that fire by
+    chance draw by the number of the sample in the set, whatever the size of a batch, as in `evaluate`.
 
     Parameters   data    (x, target) or `Samples`, as `fit` takes it
                  batch   samples that are run at a time
@@ -110,7 +120,7 @@ def running_scores(network: Feedforward, data: Any, *, batch: int = 128) -> tupl
         with torch.no_grad():
             for chosen in np.split(np.arange(len(samples)), range(batch, len(samples), batch)):
                 given = _on_device(network, samples.batch(chosen))
-                scores.append(so_far(network(given.x)[0])[0])
+                scores.append(so_far(network(given.x, samples=chosen)[0])[0])
                 targets.append(given.target)
     finally:
         network.train(was)

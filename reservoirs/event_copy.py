@@ -97,6 +97,8 @@ def event_network(network: Feedforward, spikes: Any, *, sample: int = 0) -> Even
     Spikes are those of `network.double()`, up to rounding: a current's terms are summed in another order, so a neuron whose
     excess over threshold is within that rounding of 0 may fire in one and not in the other.
     """
+    if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not 0 <= sample < 2**63:
+        raise InvalidValue("event_network: sample", sample, "a whole number from 0 to 2**63 - 1")
     layers, extended = _without_ends(network)
     events = _as_spikes(spikes)
     dt = one_dt(layers.values(), "event_network")

@@ -64,6 +64,9 @@ class Feedforward(nn.Module):
         if state is None:
             self._check_length(x)
             state = self.begin(samples)
+        elif samples is not None:
+            found, fix = "numbers beside a state, which has them", "give them at first: state=network.begin(samples)"
+            raise InvalidValue("samples", found, "None where a state is given", fix)
         states = list(state)
         if len(states) != len(self.layers):
             raise InvalidValue("state", f"{len(states)} entries", f"{len(self.layers)}, one for each layer")
@@ -85,12 +88,13 @@ class Feedforward(nn.Module):
         return tuple(layer.begin(numbers.long()) for layer in layers)
 
     def _check_draws(self) -> None:
-        models = [each._neuron for each in self.modules() if isinstance(each, NeuronLayer)]
-        first = [model.keys[0] for model in models if isinstance(model, Stochastic)]
-        if len(set(first)) < len(first):
+        every = (each for _, each in self.named_modules(remove_duplicate=False))  # one in two places is there twice
+        models = [each._neuron for each in every if isinstance(each, NeuronLayer)]
+        keys = [np.unique(model.keys) for model in models if isinstance(model, Stochastic)]
+        if keys and len(np.unique(np.concatenate(keys))) < sum(map(len, keys)):
             raise InvalidValue(
-                "Feedforward.layers", "two layers of neurons that fire by chance and draw the same",
-                "layers with seeds of their own", "e.g. Spiking(64, neuron, seed=1)",
+                "Feedforward.layers", "two layers of neurons that fire by chance, some of which draw the same",
+                "layers with seeds of their own, and keys", "e.g. Spiking(64, neuron, seed=1)",
             )  # fmt: skip
 
     def select(self, state: Sequence[Any], samples: Tensor) -> tuple[Any, ...]:
@@ -110,19 +114,22 @@ class Feedforward(nn.Module):
                     "pad it, shorten max_delay, or give it in pieces, starting from state=network.begin()",
                 )  # fmt: skip
 
-    def activity(self, x: Tensor) -> list[Tensor]:
-        """What each layer gives, in order, without gradients."""
+    def activity(self, x: Tensor, *, samples: Any = None) -> list[Tensor]:
+        """What each layer gives, in order, without gradients; samples as `begin`."""
         found = []
         with torch.no_grad():
-            for layer in self.layers:
-                x, _ = layer(x)
+            for layer, state in zip(self.layers, self.begin(samples), strict=True):
+                x, _ = layer(x, state)
                 found.append(x)
         return found
 
-    def scores(self, x: Tensor) -> Tensor:
-        """(batch, n) scores of a batch, without gradients; their argmax is the answer. As `eval()` or `train()` has set it."""
+    def scores(self, x: Tensor, *, samples: Any = None) -> Tensor:
+        """(batch, n) scores of a batch, without gradients; their argmax is the answer. As `eval()` or `train()` has set it.
+
+        Parameters   samples   their numbers, (batch,), as `begin`
+        """
         with torch.no_grad():
-            return self.objective.scores(self(x)[0])
+            return self.objective.scores(self(x, samples=samples)[0])
 
     @property
     def n_parameters(self) -> int:

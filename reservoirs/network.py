@@ -22,7 +22,7 @@ from ..neurons import (
     Synapse,
 )
 from ..neurons.distribution import Sampler
-from ..neurons.parameters import as_numbers
+from ..neurons.parameters import as_numbers, as_whole_numbers
 from ..neurons.randomness import check_seed, setup_generator
 from ..neurons.source import steps_in
 from ..plasticity.contract import Floats, ReadoutRule
@@ -108,13 +108,14 @@ class Network:
             if variable not in known:
                 raise InvalidValue("population: initial", variable, "a state variable: " + ", ".join(known))
             field, legal = f"population: initial[{variable!r}]", f"finite, a number or of shape ({n},)"
-            array = as_numbers(field, draw(value), legal)
+            array: NDArray[Any]
+            if isinstance(getattr(sampled.initial_state(), variable), int):
+                array = as_whole_numbers(field, draw(value), 0 if variable == "sample" else -(2**63))
+            else:
+                array = as_numbers(field, draw(value), legal)
             if array.shape not in ((), (n,)) or not np.isfinite(array).all():
                 raise InvalidValue(field, array, legal)
-            whole = isinstance(getattr(sampled.initial_state(), variable), int)
-            if whole and (array != np.floor(array)).any():
-                raise InvalidValue(field, array, "whole numbers")
-            start[variable] = array.astype(np.int64) if whole else array
+            start[variable] = array
         made = Population(name, int(n), sampled, start, len(self.populations))
         sampled.discretise(self.dt)  # so that what does not fit is said here, not when the network runs
         if isinstance(sampled, Source):

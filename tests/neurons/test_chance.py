@@ -135,6 +135,17 @@ def test_layers_differ_by_their_seeds_and_one_seed_for_two_is_refused():
         sf.Feedforward(layers(1))
 
 
+def test_layers_of_which_some_neurons_would_draw_the_same_are_refused():
+    """One layer at two places, also within another layer, and keys by hand of which one occurs in both layers."""
+    one = sf.Spiking(5, sf.MetaNeuron(), seed=1)
+    keyed = [sf.Spiking(3, sf.MetaNeuron(keys=keys)) for keys in ([3, 4, 5], [6, 7, 8], [8, 9, 10])]
+    sf.Feedforward([sf.Spiking(2, sf.LIF())] * 2)  # which draws nothing
+    sf.Feedforward(keyed[::2])
+    for layers in ([one, one], [one, sf.Residual([sf.Dense(5, 5), one])], keyed[1:]):
+        with pytest.raises(sf.InvalidValue, match="draw the same"):
+            sf.Feedforward(layers)
+
+
 def test_keys_that_are_given_are_kept_and_belong_to_their_neurons():
     keys = np.array([5, 2**63 - 1, 0])
     fired = in_torch(held_at(-1.0, keys=keys), 3, 50, [4], seed=1)
@@ -148,6 +159,13 @@ def test_keys_that_are_given_are_kept_and_belong_to_their_neurons():
 def test_keys_that_are_no_keys_are_refused(model, keys):
     with pytest.raises(sf.InvalidValue, match=rf"{model.__name__}\.keys"):
         model(keys=keys)
+
+
+def test_numbers_of_samples_beside_a_state_which_has_them_are_refused():
+    network = sf.Feedforward([sf.Spiking(5, sf.MetaNeuron())])
+    for state in (network.begin([1, 2]), network.begin(), network(torch.zeros(3, 2, 5))[1]):
+        with pytest.raises(sf.InvalidValue, match="samples"):
+            network(torch.zeros(3, 2, 5), state, samples=[1, 2])
 
 
 @pytest.mark.parametrize("samples", [[-1, 0], [0.5, 1.0], [[0, 1]], 3])

@@ -100,6 +100,18 @@ def test_straight_through_gradient_is_that_of_the_probability():
     torch.testing.assert_close(layer.learned["width"].grad, expected, rtol=1e-9, atol=1e-15)
 
 
+@every_model
+def test_a_learned_width_never_comes_to_zero_unless_it_began_there(model):
+    """At 0 the chance's derivative is no more: the neuron would take its surrogate from there on, or none."""
+    for width, least in (([0.5, 1.5], 1e-3), ([0.0, 0.0], 0.0)):
+        layer = sf.Spiking(2, model(width=width), learn=["width"])
+        for value in (-1.0, 0.0, 3.0):
+            with torch.no_grad():
+                layer.learned["width"].fill_(value)
+            layer.constrain()
+            assert layer.learned["width"].tolist() == pytest.approx([max(value, least)] * 2, rel=1e-6, abs=0.0)
+
+
 def network(model, *, learn=(), width=None, seed=1):
     noise = {} if width is None else {"width": width}
     layers = [
@@ -214,7 +226,27 @@ def test_single_precision_keeps_counts_whole():
     assert len(cells) == 4
 
 
-@pytest.mark.parametrize("start", [{"count": 0.5}, {"sample": [0.0, 1.5]}])
+def test_numbers_of_samples_above_what_float64_holds_draw_their_own():
+    """2**53 + 1 is no float64; and the last one, 2**63 - 1."""
+    made, found = network(sf.ProbabilisticLIF).double().eval(), []
+    for sample in (2**53, 2**53 + 1, 2**63 - 1):
+        event = sf.event_network(made, X[:, 0].bool(), sample=sample)
+        found.append(event.activity(event.run())[1])
+        expected = made.activity(X[:, :1].double(), samples=[sample])[1][:, 0]
+        np.testing.assert_array_equal(found[-1], expected == 1.0)
+    assert (found[0] != found[1]).any()
+
+
+@pytest.mark.parametrize("sample", [-1, 1.5, True, 2**63])
+def test_numbers_of_samples_that_are_none_are_refused_by_the_event_loops_network(sample):
+    with pytest.raises(sf.InvalidValue, match="sample"):
+        sf.event_network(network(sf.ProbabilisticLIF), X[:, 0].bool(), sample=sample)
+
+
+@pytest.mark.parametrize(
+    "start", [{"count": 0.5}, {"sample": [0.0, 1.5]}, {"sample": -1}, {"sample": [0, -3]}, {"sample": 2**63},
+              {"count": math.inf}, {"count": math.nan}, {"sample": [1, 2, 3]}],
+)  # fmt: skip
 def test_counts_that_are_not_whole_are_refused(start):
     with pytest.raises(sf.InvalidValue, match=next(iter(start))):
         sf.Network(dt=1.0).population(2, sf.MetaNeuron(), initial=start)

@@ -1,5 +1,7 @@
 """Fused scans of neurons that fire by chance: against the plain loop of the models' own methods, values and gradients."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -76,7 +78,7 @@ def assert_close(found, expected, tolerance):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 2e-5)])
-@pytest.mark.parametrize("noise", ["none", "some", "all"])
+@pytest.mark.parametrize("noise", ["none", "all"])
 @every_kind
 @every_model
 def test_spikes_and_gradients_are_those_of_the_plain_loop(model, kind, noise, dtype, tolerance):
@@ -91,6 +93,27 @@ def test_spikes_and_gradients_are_those_of_the_plain_loop(model, kind, noise, dt
         assert 0.01 < fused[0].mean() < 0.9
     assert all((each != 0).any() for each in fused[3:])
     assert_close(fused, expected, tolerance)
+
+
+@every_model
+def test_where_some_have_no_width_each_neuron_has_its_own_gradient(model):
+    """Neurons do not hear one another: those with noise learn as in a layer of such, those without as in one of LIF's kind."""
+    x, noisy = currents(model, (12, 3, 20)), np.arange(20) % 2 == 1
+    all_of_them = heterogeneous(model, 20, "all")
+    widths = {"some": np.where(noisy, all_of_them.width, 0.0), "none": np.zeros(20), "all": all_of_them.width}
+    found = {}
+    for name, width in widths.items():
+        neuron = dataclasses.replace(all_of_them, width=width, keys=np.arange(20))
+        layer = sf.Spiking(20, neuron, learn=["v_threshold"]).double()
+        found[name] = [each[..., noisy] if name == "all" else each[..., ~noisy] for each in gradients(layer, x)]
+        if name == "some":
+            found["noisy"] = [each[..., noisy] for each in gradients(layer, x)]
+            with torch.no_grad():  # the scan's, but for gradients
+                spikes, expected = layer.eval()(x)[0], plainly(lambda layer=layer: layer(x)[0])
+            assert torch.equal(spikes, expected)
+    assert all((each != 0).any() for each in found["some"][3:])
+    assert_close(found["some"], found["none"], 1e-10)
+    assert_close(found["noisy"], found["all"], 1e-10)
 
 
 @every_model

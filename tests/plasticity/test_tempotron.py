@@ -93,6 +93,19 @@ def test_the_first_spike_is_the_first_moment_at_the_threshold():
         assert RULE.trace(state, trains, s, np.arange(0.0, crossing[s, k], 0.02))[:, k].max() < 1.0
 
 
+def test_a_maximum_at_a_spike_is_at_that_spike_however_times_are_rounded():
+    """first + (second - first) is above second here: the crossing was sought after the second spike, 13 ms late."""
+    first, second = 13.499096952073819, 30.09621789929061
+    assert first + (second - first) > second
+    rule = sf.Tempotron(tau=37.054, tau_s=18.847, v_threshold=0.3909)
+    trains = one_sample([first, second], [0, 1], 2)
+    state = rule.init(2, 1, seed=0)._replace(weight=np.array([[1.1107], [-2.0196]]))
+    assert rule.peaks(state, trains)[1][0, 0] == second
+    crossing = rule.first_spikes(state, trains)[0, 0]
+    assert first < crossing < 17.5
+    assert potential(state, trains, 0, crossing) == pytest.approx(0.3909, abs=1e-9)
+
+
 @pytest.mark.parametrize(("target", "weight", "sign"), [(1, 0.2, 1.0), (0, 2.0, -1.0)])
 def test_an_error_moves_weights_by_the_trace_at_the_maximum(target, weight, sign):
     """A miss up, a false alarm down, a second error with the first one's momentum; spikes after t_max do not count."""

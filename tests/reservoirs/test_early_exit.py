@@ -97,6 +97,40 @@ def test_who_never_stops_gets_the_networks_answer(name):
     assert (found.steps == 14).all() and (found.steps_run == 14).all()
 
 
+def test_neurons_that_fire_by_chance_draw_by_the_number_of_the_sample():
+    """Whatever is run together and in which order; and so scores, answers and accuracy are those of `evaluate`."""
+    layers = [
+        sf.Dense(6, 10, gain=80.0, seed=1),
+        sf.Spiking(10, sf.ProbabilisticLIF(width=3.0), seed=1),
+        sf.Dense(10, 4, seed=2),
+    ]
+    readout = sf.Membrane(4, sf.LIF(tau_m=10.0, v_rest=0.0, v_reset=-1.0, v_threshold=1.0))
+    network = sf.Feedforward([*layers, readout], sf.MeanCrossEntropy()).double()
+    x, target = X.double()[:, torch.arange(40) % 9], torch.arange(40) % 4
+    scores, _ = sf.running_scores(network, (x, target))
+    assert (scores[-1, 9:18] != scores[-1, :9]).any()  # same inputs, other draws
+    for batch in (1, 7, 40):
+        torch.testing.assert_close(sf.running_scores(network, (x, target), batch=batch)[0], scores)
+        right = (scores[-1].argmax(-1) == target).double().mean()
+        assert sf.evaluate(network, (x, target), batch=batch)[1] == pytest.approx(float(right), abs=1e-6)
+    gap = scores.topk(2, -1).values
+    policy = sf.MarginExit(margins=(1.01 * float((gap[..., 0] - gap[..., 1])[5:9].median()),) * 14)
+    steps = sf.exit_steps(policy.stops(scores))
+    assert len(steps.unique()) > 2
+    found, order = sf.exit_early(network, x, policy, every=3), torch.arange(40).flip(0)
+    assert torch.equal(found.steps, steps)
+    assert torch.equal(found.answers, scores.argmax(-1)[steps - 1, torch.arange(40)])
+    mixed = sf.exit_early(network, x[:, order], policy, every=3, samples=order)
+    assert all(torch.equal(a, b[order]) for a, b in zip(mixed, found, strict=True))
+    network.eval()
+    torch.testing.assert_close(network.scores(x[:, order], samples=order), network.scores(x)[order])
+    torch.testing.assert_close(network.activity(x[:, order], samples=order)[1], network.activity(x)[1][:, order])
+    assert (network.activity(x[:, order])[1] != network.activity(x)[1][:, order]).any()
+    for bad in (range(39), torch.arange(40) - 1, torch.arange(40) / 2):
+        with pytest.raises(sf.InvalidValue, match="samples"):
+            sf.exit_early(network, x, policy, samples=bad)
+
+
 def test_samples_that_are_done_are_not_run():
     seen = []
 
