@@ -168,4 +168,5 @@ def test_kernels_that_are_wrong_are_found_out(monkeypatch):
     monkeypatch.setattr(acceptance, "complexity", lambda trains: 1.1 * sf.complexity(trains))
     record = Kept()
     acceptance._kernels(record, 0)
-    assert record.checks == {"8_exact": False, "8_bernoulli": False, "9_peak": True, "10_binomial": True, "10_deterministic": True}
+    untouched = {"9_peak": True, "10_binomial": True, "10_deterministic": True}
+    assert record.checks == untouched | {"8_exact": False, "8_bernoulli": False}
