@@ -67,13 +67,13 @@ class Config:
     """Likewise, potentiation of a pair."""
     stdp_homeostasis: tuple[float, ...] = (0.02, 0.2)
     """Likewise, how much a spike tires its neuron; 1 is the spec's."""
-    tempotron_rates: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003)
+    tempotron_rates: tuple[float, ...] = (0.0003, 0.001, 0.003)
     """Likewise, of the Tempotron's weights."""
     potential_rates: tuple[float, ...] = (0.03, 0.1)
     """Likewise, of Adam with the Tempotron's error on meta-neurons."""
     own_shares: tuple[float, ...] = (0.5, 0.05)
     """How fast learned parameters move, in turn: shares of their usual range where a weight moves by one rate."""
-    epochs: int = 12
+    epochs: int = 9
     """Of backprop, for trains of at most 256 steps; of longer ones fewer, for as many steps."""
     stdp_epochs: int = 1
     """Of STDP."""
@@ -85,8 +85,8 @@ class Config:
     """Fixed neurons by which STDP and the Tempotron hear a single train."""
     latency_calls: int = 1000
     """Of a network of 64 neurons a layer, timed one sample at a time; 0: not at all."""
-    tuning_seeds: int = 2
-    """Data sets that each setting is tried on; the mean decides."""
+    tuning_seeds: int = 1
+    """Data sets on which each setting is tried; the mean decides."""
     seeds: int = 5
     """Networks and data sets that are reported."""
     seed: int = 0
