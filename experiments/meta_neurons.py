@@ -73,7 +73,7 @@ class Config:
     """Likewise, of Adam with the Tempotron's error on meta-neurons."""
     own_shares: tuple[float, ...] = (0.5, 0.05)
     """How fast learned parameters move, in turn: shares of their usual range where a weight moves by one rate."""
-    epochs: int = 9
+    epochs: int = 12
     """Of backprop, for trains of at most 256 steps; of longer ones fewer, for as many steps."""
     stdp_epochs: int = 1
     """Of STDP."""
@@ -85,7 +85,7 @@ class Config:
     """Fixed neurons by which STDP and the Tempotron hear a single train."""
     latency_calls: int = 1000
     """Of a network of 64 neurons a layer, timed one sample at a time; 0: not at all."""
-    tuning_seeds: int = 1
+    tuning_seeds: int = 2
     """Data sets on which each setting is tried; the mean decides."""
     seeds: int = 5
     """Networks and data sets that are reported."""
