@@ -73,13 +73,13 @@ class Config:
     """Likewise, of Adam with the Tempotron's error on meta-neurons."""
     own_shares: tuple[float, ...] = (0.5, 0.05)
     """How fast learned parameters move, in turn: shares of their usual range where a weight moves by one rate."""
-    epochs: int = 12
+    epochs: int = 10
     """Of backprop, for trains of at most 256 steps; of longer ones fewer, for as many steps."""
     stdp_epochs: int = 1
     """Of STDP."""
     tempotron_epochs: int = 20
     """Of the Tempotron, at most, counted likewise."""
-    batch: int = 50
+    batch: int = 20
     """Samples to a step of backprop."""
     channels: int = 16
     """Fixed neurons by which STDP and the Tempotron hear a single train."""
