@@ -252,7 +252,8 @@ def _complexity(record: Any) -> Figure:
 
 def _search(record: Any) -> Figure:
     """Every setting that was tried: as many for fixed as for learned parameters."""
-    figure, panels = _panels(len(record.config["tasks"]), 0.6 + 0.42 * len(_fixed(record, record.config["tasks"][0])))
+    most = max(len(_fixed(record, task)) for task in record.config["tasks"])
+    figure, panels = _panels(len(record.config["tasks"]), 0.6 + 0.42 * most, sharey=False)
     for axis, task in zip(panels, record.config["tasks"], strict=True):
         pairs = _fixed(record, task)
         for place, cell in enumerate(pairs):
