@@ -32,7 +32,7 @@ demo: $(VENV)/.installed
 	@ls -1 $(RESULTS)/what-when/*.png $(RESULTS)/digits/*.png
 
 test: lint
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -q -n $(JOBS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
